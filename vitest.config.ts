@@ -1,0 +1,15 @@
+import { defineConfig } from 'vitest/config';
+
+export default defineConfig({
+  test: {
+    include: ['tests/**/*.test.ts'],
+    globalSetup: 'tests/support/setup.ts',
+    // Each file has databases and servers of its own: more at once drown a machine of two cores, and time limits with it.
+    maxWorkers: 2,
+    // For tests that start processes, on a machine that is busy with something else.
+    testTimeout: 30_000,
+    hookTimeout: 60_000,
+    // In CI a test that somebody left alone (`it.only`) fails the run instead of hiding the others.
+    allowOnly: !process.env.CI,
+  },
+});
