@@ -1,0 +1,91 @@
+// An event is one entry of a project's log. What supervisors report and what agents report comes from clients, a CUSTOM
+// event with a name of its own; what the service alone writes cannot be sent, since a lifecycle fact is recorded in the
+// transaction that makes it true. Of the supervisors' types the service writes some itself (a heartbeat, a checkpoint):
+// clients may send those all the same.
+
+/** What supervisors report. */
+export const SUPERVISOR_EVENT_TYPES = [
+  'INSTANCE_REGISTERED',
+  'INSTANCE_HEARTBEAT',
+  'INSTANCE_STALE',
+  'EPIC_STARTED',
+  'EPIC_COMPLETED',
+  'EPIC_FAILED',
+  'EPIC_PLANNED',
+  'TEST_STARTED',
+  'TEST_PASSED',
+  'TEST_FAILED',
+  'VALIDATION_PASSED',
+  'VALIDATION_FAILED',
+  'COMMIT_CREATED',
+  'PR_CREATED',
+  'PR_MERGED',
+  'DEPLOYMENT_STARTED',
+  'DEPLOYMENT_COMPLETED',
+  'DEPLOYMENT_FAILED',
+  'CONTEXT_WINDOW_UPDATED',
+  'CHECKPOINT_CREATED',
+  'CHECKPOINT_LOADED',
+  'FEATURE_REQUESTED',
+  'TASK_SPAWNED',
+] as const;
+
+/** What agents report. */
+export const AGENT_EVENT_TYPES = [
+  'USER_MESSAGE',
+  'ASSISTANT_MESSAGE',
+  'TOOL_STARTED',
+  'TOOL_ENDED',
+  'TURN_STARTED',
+  'TURN_ENDED',
+  'PROGRESS',
+  'RESULT',
+  'MAIL_SENT',
+  'MAIL_RECEIVED',
+  'ERROR',
+  'CUSTOM',
+] as const;
+
+/** What the service alone writes. */
+export const SERVICE_EVENT_TYPES = [
+  'SESSION_STARTED',
+  'SESSION_STATE_CHANGED',
+  'SESSION_STALLED',
+  'SESSION_ESCALATED',
+  'SESSION_RECOVERED',
+  'SESSION_ZOMBIE',
+  'SESSION_REVIVED',
+  'SESSION_CONTRADICTION',
+  'SESSION_UPDATED',
+  'SESSION_ENDED',
+  'LATE_WRITE_REJECTED',
+  'STATE_SAVED',
+  'COMMAND_LOGGED',
+  'RUN_STARTED',
+  'RUN_WORKERS_FINISHED',
+  'RUN_COMPLETED',
+  'CONVERSATION_OPENED',
+  'CONVERSATION_CLOSED',
+  'HANDOFF_CREATED',
+  'HANDOFF_COMPLETED',
+  'APPROVAL_REQUESTED',
+  'APPROVAL_RESOLVED',
+  'SIGNAL_SENT',
+  'SIGNAL_ACKNOWLEDGED',
+  'SESSIONS_PURGED',
+] as const;
+
+export const EVENT_TYPES = [...SUPERVISOR_EVENT_TYPES, ...AGENT_EVENT_TYPES, ...SERVICE_EVENT_TYPES] as const;
+export type EventType = (typeof EVENT_TYPES)[number];
+
+export type ClientEventType = Exclude<EventType, (typeof SERVICE_EVENT_TYPES)[number]>;
+
+export const EVENT_LEVELS = ['DEBUG', 'INFO', 'WARN', 'ERROR'] as const;
+export type EventLevel = (typeof EVENT_LEVELS)[number];
+
+const SERVICE_ONLY: ReadonlySet<EventType> = new Set(SERVICE_EVENT_TYPES);
+
+/** Whether a client may send it. */
+export function isClientEventType(type: EventType): type is ClientEventType {
+  return !SERVICE_ONLY.has(type);
+}

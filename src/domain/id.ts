@@ -1,0 +1,64 @@
+// Inside, an id is a uuid of version 7, so that rows lie in the order of their making. Outside it is a TypeID: the
+// three letters of its type, an underscore, and the 128 bits as 26 characters of Crockford's base32, lower case. One id
+// has exactly one spelling: whatever else arrives is no id, and says nothing about why.
+import { v7 } from 'uuid';
+
+export const ID_PREFIXES = {
+  Project: 'prj',
+  Conversation: 'cnv',
+  Run: 'run',
+  Session: 'ses',
+  Event: 'evt',
+  Checkpoint: 'chk',
+  Command: 'cmd',
+  SavedState: 'sav',
+  Handoff: 'hnd',
+  Approval: 'apr',
+  Signal: 'sig',
+  ApiKey: 'key',
+} as const;
+
+export type IdType = keyof typeof ID_PREFIXES;
+
+const TYPES = new Map(Object.entries(ID_PREFIXES).map(([type, prefix]) => [prefix as string, type as IdType]));
+// The first character carries the top three bits only: 26 × 5 = 130.
+const TYPE_ID = /^([a-z]{3})_([0-7][0-9a-hjkmnp-tv-z]{25})$/;
+
+const ALPHABET = [...'0123456789abcdefghjkmnpqrstvwxyz'];
+// Ten bits at a time: a uuid is 8 bits and six times 20, which are five hex digits and four characters alike.
+const PAIRS = ALPHABET.flatMap((high) => ALPHABET.map((low) => high + low));
+const VALUES = new Map(PAIRS.map((pair, value) => [pair, value]));
+
+/** A new uuid, greater than every one that this process made before. */
+export function newId(): string {
+  return v7();
+}
+
+/** The TypeID of a uuid as PostgreSQL writes it (hyphens, hex digits). */
+export function encodeId(type: IdType, uuid: string): string {
+  const hex = uuid.replaceAll('-', '');
+  let text = `${ID_PREFIXES[type]}_${PAIRS[parseInt(hex.slice(0, 2), 16)]}`;
+  for (let i = 2; i < 32; i += 5) {
+    const bits = parseInt(hex.slice(i, i + 5), 16);
+    text += `${PAIRS[bits >> 10]}${PAIRS[bits & 1023]}`;
+  }
+  return text;
+}
+
+/** Type and uuid of a TypeID, or null for any text that `encodeId` does not write. */
+export function decodeId(text: string): { type: IdType; uuid: string } | null {
+  const [, prefix = '', digits = ''] = TYPE_ID.exec(text) ?? [];
+  const type = TYPES.get(prefix);
+  if (!type) return null;
+  const bits = (at: number) => VALUES.get(digits.slice(at, at + 2)) ?? 0;
+  let hex = bits(0).toString(16).padStart(2, '0');
+  for (let i = 2; i < 26; i += 4) hex += ((bits(i) << 10) | bits(i + 2)).toString(16).padStart(5, '0');
+  const uuid = [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join('-');
+  return { type, uuid };
+}
+
+/** The uuid of a TypeID of this very type, or null: malformed and of another type are the same to a caller. */
+export function decodeIdOf(type: IdType, text: string): string | null {
+  const id = decodeId(text);
+  return id?.type === type ? id.uuid : null;
+}
