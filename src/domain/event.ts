@@ -2,6 +2,8 @@
 // event with a name of its own; what the service alone writes cannot be sent, since a lifecycle fact is recorded in the
 // transaction that makes it true. Of the supervisors' types the service writes some itself (a heartbeat, a checkpoint):
 // clients may send those all the same.
+import { checkJson } from './json.js';
+import { checkKey, checkName, checkPast, JSON_MAX_BYTES, type Issues } from './limits.js';
 
 /** What supervisors report. */
 export const SUPERVISOR_EVENT_TYPES = [
@@ -88,4 +90,34 @@ const SERVICE_ONLY: ReadonlySet<EventType> = new Set(SERVICE_EVENT_TYPES);
 /** Whether a client may send it. */
 export function isClientEventType(type: EventType): type is ClientEventType {
   return !SERVICE_ONLY.has(type);
+}
+
+/** An event as a client reports it. */
+export interface ReportedEvent {
+  readonly type: EventType;
+  readonly name?: string | null;
+  readonly toolName?: string | null;
+  readonly data?: unknown;
+  readonly metadata?: unknown;
+  readonly occurredAt?: Date | null;
+  readonly dedupeKey?: string | null;
+}
+
+/**
+ * Checks an event that a client reports, and answers with the bytes of its data and metadata as JSON text.
+ * @throws PayloadTooLargeError where one of the two is over its limit.
+ */
+export function checkEvent(issues: Issues, path: string, event: ReportedEvent, now: Date): number {
+  if (!isClientEventType(event.type))
+    issues.add(`${path}.type`, `must not be ${event.type}: the service alone writes it`);
+  if (event.type === 'CUSTOM' && typeof event.name !== 'string')
+    issues.add(`${path}.name`, 'must say what a CUSTOM event is called');
+  checkName(issues, `${path}.name`, event.name);
+  checkName(issues, `${path}.toolName`, event.toolName);
+  checkKey(issues, `${path}.dedupeKey`, event.dedupeKey);
+  checkPast(issues, `${path}.occurredAt`, event.occurredAt, now);
+  const json = { limitBytes: JSON_MAX_BYTES, shape: 'object' } as const;
+  return (
+    checkJson(issues, `${path}.data`, event.data, json) + checkJson(issues, `${path}.metadata`, event.metadata, json)
+  );
 }

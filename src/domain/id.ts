@@ -24,7 +24,7 @@ const TYPES = new Map(Object.entries(ID_PREFIXES).map(([type, prefix]) => [prefi
 // The first character carries the top three bits only: 26 × 5 = 130.
 const TYPE_ID = /^([a-z]{3})_([0-7][0-9a-hjkmnp-tv-z]{25})$/;
 
-const ALPHABET = [...'0123456789abcdefghjkmnpqrstvwxyz'];
+const ALPHABET = Array.from('0123456789abcdefghjkmnpqrstvwxyz');
 // Ten bits at a time: a uuid is 8 bits and six times 20, which are five hex digits and four characters alike.
 const PAIRS = ALPHABET.flatMap((high) => ALPHABET.map((low) => high + low));
 const VALUES = new Map(PAIRS.map((pair, value) => [pair, value]));
