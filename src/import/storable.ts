@@ -1,0 +1,64 @@
+/** What the service takes in one JSON value, less a little for what stands around it. */
+const MAX_BYTES = 256 * 1024 - 1024;
+/** How deep lists and objects may lie in each other: far beyond what a tool is called with, well below what a parser refuses. */
+const MAX_DEPTH = 64;
+/** Characters of a value that is cut that are still told; each is at most 6 bytes as JSON. */
+const EXCERPT_LENGTH = 32 * 1024;
+const MAX_NAME_LENGTH = 128;
+
+const UNSTORABLE_ESCAPE = /\\u(?:0000|d[89a-f])/i;
+
+/**
+ * The text with U+FFFD in place of what PostgreSQL cannot hold: U+0000 and halves of surrogate pairs.
+ */
+export function storableText(text: string): string {
+  return text.replaceAll('\0', '\uFFFD').replace(/\p{Surrogate}/gu, '\uFFFD');
+}
+
+/** The value of a JSON text, every string and key of it storable. Throws SyntaxError where it is no JSON. */
+export function parseStorable(json: string): unknown {
+  const value: unknown = JSON.parse(json);
+  // Decoded text can hold neither of them bare, so almost every line is spared the walk.
+  return UNSTORABLE_ESCAPE.test(json) ? cleaned(value) : value;
+}
+
+function cleaned(value: unknown): unknown {
+  if (typeof value === 'string') return storableText(value);
+  if (Array.isArray(value)) return value.map(cleaned);
+  if (typeof value !== 'object' || value === null) return value;
+  // fromEntries defines `__proto__` as a key like any other; an assignment would set the prototype.
+  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [storableText(key), cleaned(inner)]));
+}
+
+/** A name, handle or tool's name that the service takes: one line of at most 128 code points, null where none is left. */
+export function storableName(text: string): string | null {
+  return clipped(text.replace(/\p{Control}/gu, ' ').trim(), MAX_NAME_LENGTH) || null;
+}
+
+/** The first `length` code points. */
+export function clipped(text: string, length: number): string {
+  return text.length <= length
+    ? text
+    : Array.from(text.slice(0, 2 * length))
+        .slice(0, length)
+        .join('');
+}
+
+/**
+ * The event's data where the service takes it, else the same with an excerpt in place of `heavy`, marked by
+ * `truncated: true` and `originalBytes` (of `heavy` as JSON; null where it lies too deep to be written out).
+ */
+export function fitted(data: Record<string, unknown>, heavy: string): Record<string, unknown> {
+  if (deeperThan(MAX_DEPTH, data)) return { ...data, [heavy]: null, truncated: true, originalBytes: null };
+  const value = data[heavy];
+  const json = JSON.stringify(value);
+  const originalBytes = Buffer.byteLength(json);
+  if (originalBytes <= MAX_BYTES) return data;
+  const excerpt = storableText((typeof value === 'string' ? value : json).slice(0, EXCERPT_LENGTH));
+  return { ...data, [heavy]: excerpt, truncated: true, originalBytes };
+}
+
+function deeperThan(levels: number, value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  return levels === 0 || Object.values(value).some((inner) => deeperThan(levels - 1, inner));
+}
