@@ -1,0 +1,144 @@
+import { randomUUID } from 'node:crypto';
+import pino from 'pino';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import type { Bus, Hint } from '../../src/bus/bus.js';
+import { memoryBus } from '../../src/bus/memory.js';
+import { redisBus } from '../../src/bus/redis.js';
+import { canStartRedis, hasRedis, startRedis, useRedis, type TestRedis } from '../support/redis.js';
+
+const log = pino({ level: 'silent' });
+let redis: TestRedis | undefined;
+
+/** How each kind of bus gets its server, and its members: those that a hint has to reach. */
+const kinds = [
+  { name: 'memory', available: true, start: null, members: 1 },
+  { name: 'redis', available: hasRedis, start: useRedis, members: 2 },
+  { name: 'redis cluster', available: canStartRedis, start: () => startRedis({ cluster: true }), members: 2 },
+];
+
+describe.for(kinds.filter(({ available }) => available))('the $name bus', ({ start, members }) => {
+  const open: Bus[] = [];
+
+  beforeAll(async () => {
+    redis = await start?.();
+  });
+  afterEach(async () => {
+    await Promise.all(open.splice(0).map((bus) => bus.close()));
+  });
+  afterAll(() => redis?.stop());
+
+  /** As many buses as the kind connects: the last hears what the first announces. */
+  async function connect(): Promise<[speaker: Bus, hearer: Bus]> {
+    const connected: Bus[] = [];
+    while (connected.length < members) connected.push(redis ? await redisBus({ url: redis.url, log }) : memoryBus());
+    open.push(...connected);
+    return [connected[0]!, connected.at(-1)!];
+  }
+
+  async function listen(bus: Bus, project: string): Promise<{ hints: Hint[]; leave: () => void }> {
+    const hints: Hint[] = [];
+    return { hints, leave: await bus.listen(project, (hint) => hints.push(hint)) };
+  }
+
+  it('tells a listener what is announced after listen has resolved', async () => {
+    const [speaker, hearer] = await connect();
+    const project = randomUUID();
+    const { hints } = await listen(hearer, project);
+    speaker.announce(project, 7);
+    await expect.poll(() => hints).toEqual([7]);
+  });
+
+  it('tells the announcing process itself, too', async () => {
+    const [speaker] = await connect();
+    const project = randomUUID();
+    const { hints } = await listen(speaker, project);
+    speaker.announce(project, 1);
+    await expect.poll(() => hints).toEqual([1]);
+  });
+
+  it('keeps projects apart', async () => {
+    const [speaker, hearer] = await connect();
+    const [one, other] = [randomUUID(), randomUUID()];
+    const mine = await listen(hearer, one);
+    const theirs = await listen(hearer, other);
+    speaker.announce(other, 2);
+    speaker.announce(one, 1);
+    await expect.poll(() => [mine.hints, theirs.hints]).toEqual([[1], [2]]);
+  });
+
+  it('coalesces what is announced at once to the newest position', async () => {
+    const [speaker, hearer] = await connect();
+    const project = randomUUID();
+    const { hints } = await listen(hearer, project);
+    for (const position of [1, 2, 5, 4, 3]) speaker.announce(project, position);
+    await expect.poll(() => hints).toEqual([5]);
+    speaker.announce(project, 6);
+    await expect.poll(() => hints).toEqual([5, 6]);
+  });
+
+  it('never hears positions in another order than they were announced by one process', async () => {
+    const [speaker, hearer] = await connect();
+    const project = randomUUID();
+    const { hints } = await listen(hearer, project);
+    for (let position = 1; position <= 200; position++) {
+      speaker.announce(project, position);
+      await new Promise(setImmediate);
+    }
+    await expect.poll(() => hints.at(-1)).toBe(200);
+    expect(hints).toEqual(hints.toSorted((a, b) => Number(a) - Number(b)));
+  });
+
+  it('tells every listener of a project, the same function as often as it listens', async () => {
+    const [speaker, hearer] = await connect();
+    const project = randomUUID();
+    const onHint = vi.fn();
+    await Promise.all([hearer.listen(project, onHint), hearer.listen(project, onHint)]);
+    const { hints } = await listen(hearer, project);
+    speaker.announce(project, 3);
+    await expect.poll(() => [hints.length, onHint.mock.calls.length]).toEqual([1, 2]);
+  });
+
+  it('calls a listener no more once it has left, and the others still', async () => {
+    const [speaker, hearer] = await connect();
+    const project = randomUUID();
+    const gone = await listen(hearer, project);
+    const stays = await listen(hearer, project);
+    gone.leave();
+    gone.leave();
+    speaker.announce(project, 1);
+    await expect.poll(() => stays.hints).toEqual([1]);
+    expect(gone.hints).toEqual([]);
+  });
+
+  it('hears again after its last listener has left and another has come', async () => {
+    const [speaker, hearer] = await connect();
+    const project = randomUUID();
+    const first = await listen(hearer, project);
+    first.leave();
+    const second = await listen(hearer, project);
+    speaker.announce(project, 9);
+    await expect.poll(() => second.hints).toEqual([9]);
+    expect(first.hints).toEqual([]);
+  });
+
+  it('is ok while it works', async () => {
+    const [speaker, hearer] = await connect();
+    expect([speaker.status(), hearer.status()]).toEqual(['ok', 'ok']);
+  });
+
+  it('calls nobody once it is closed, and nobody once the announcing one is', async () => {
+    const [speaker, hearer] = await connect();
+    const project = randomUUID();
+    const before = await listen(hearer, project);
+    await Promise.all([speaker.close(), hearer.close()]);
+    const after = await listen(hearer, project);
+    speaker.announce(project, 1);
+    // By the time that a bus which is open has delivered the next one, this one would have come.
+    const [witness, reader] = await connect();
+    const seen = await listen(reader, project);
+    witness.announce(project, 2);
+    await expect.poll(() => seen.hints).toEqual([2]);
+    expect([...before.hints, ...after.hints]).toEqual([]);
+    before.leave();
+  });
+});
