@@ -3,6 +3,7 @@
 // only when it is resumed, a zombie only when it is revived, and activity in either changes nothing. What would lead to
 // where the session stands already changes nothing and writes nothing. An ended session stays as it ended.
 import { IllegalTransitionError } from './errors.js';
+import type { EventType } from './event.js';
 import { isOpen, LIFECYCLE_STATES, type LifecycleState } from './session.js';
 
 /** Where each action wants to lead. */
@@ -52,4 +53,34 @@ export function nextState(
 /** The states that a session can move to from here, in the order of LIFECYCLE_STATES. */
 export function allowedFrom(from: LifecycleState): LifecycleState[] {
   return LIFECYCLE_STATES.filter((to) => to in TABLE[from]);
+}
+
+/** The types of event that tell a change of state: each change writes exactly one of them, with `from` and `to` in its data. */
+export const STATE_EVENT_TYPES = [
+  'SESSION_STARTED',
+  'SESSION_STATE_CHANGED',
+  'SESSION_STALLED',
+  'SESSION_RECOVERED',
+  'SESSION_ZOMBIE',
+  'SESSION_REVIVED',
+  'SESSION_ENDED',
+] as const satisfies readonly EventType[];
+
+/** The event that tells what an action made of a session in this state. */
+export function eventOf(action: LifecycleAction, from: LifecycleState): (typeof STATE_EVENT_TYPES)[number] {
+  switch (action) {
+    case 'activity':
+      return from === 'STALLED' ? 'SESSION_RECOVERED' : 'SESSION_STATE_CHANGED';
+    case 'suspend':
+    case 'resume':
+      return 'SESSION_STATE_CHANGED';
+    case 'stall':
+      return 'SESSION_STALLED';
+    case 'die':
+      return 'SESSION_ZOMBIE';
+    case 'revive':
+      return 'SESSION_REVIVED';
+    case 'end':
+      return 'SESSION_ENDED';
+  }
 }
