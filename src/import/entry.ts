@@ -1,5 +1,6 @@
-import { parseStorable } from './storable.js';
+import { EARLIEST_INSTANT, LATEST_INSTANT } from '../domain/limits.js';
 import type { Line } from './line.js';
+import { parseStorable, storableName } from './storable.js';
 
 /** A piece of a message. */
 export type Block =
@@ -56,10 +57,10 @@ export function readEntry(line: Line): Entry | Fault | null {
     return fault(line.complete ? 'is not JSON' : 'is half a line: the file ends in it');
   }
   if (fields === null) return fault('is not a JSON object');
-  const uuid = text(fields.uuid);
+  const uuid = name(fields.uuid);
   const origin: Origin = {
     key: uuid ?? `line:${line.number}`,
-    sessionId: text(fields.sessionId),
+    sessionId: name(fields.sessionId),
     at: instant(fields.timestamp),
     cwd: text(fields.cwd),
     branch: text(fields.gitBranch),
@@ -118,7 +119,13 @@ function text(value: unknown): string | null {
   return typeof value === 'string' && value !== '' ? value : null;
 }
 
+/** A text that can name something as it stands: cut to length, two of them could become one. */
+function name(value: unknown): string | null {
+  const given = text(value);
+  return given !== null && storableName(given) === given ? given : null;
+}
+
 function instant(value: unknown): string | null {
   const at = new Date(text(value) ?? NaN);
-  return Number.isNaN(at.getTime()) ? null : at.toISOString();
+  return at >= EARLIEST_INSTANT && at <= LATEST_INSTANT ? at.toISOString() : null;
 }

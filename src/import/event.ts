@@ -1,3 +1,4 @@
+import { TITLE_MAX_CHARACTERS } from '../domain/limits.js';
 import type { EventKey, PlannedEvent } from './action.js';
 import type { Block, Entry } from './entry.js';
 import { clipped, fitted, storableName } from './storable.js';
@@ -17,7 +18,6 @@ export interface Task {
 
 /** The tools that start a subagent: later versions of Claude Code call `Task` `Agent`. */
 const TASK_TOOLS = new Set(['Task', 'Agent']);
-const MAX_DESCRIPTION_LENGTH = 512;
 
 /** The subagent that this block asks for; null where it asks for none. */
 export function taskOf(block: Block): Task | null {
@@ -25,7 +25,7 @@ export function taskOf(block: Block): Task | null {
   const input = Object(block.input) as Record<string, unknown>;
   return {
     toolUseId: block.id,
-    description: typeof input.description === 'string' ? clipped(input.description, MAX_DESCRIPTION_LENGTH) : null,
+    description: typeof input.description === 'string' ? clipped(input.description, TITLE_MAX_CHARACTERS) : null,
     agentType: typeof input.subagent_type === 'string' ? storableName(input.subagent_type) : null,
   };
 }

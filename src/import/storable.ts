@@ -1,10 +1,9 @@
-/** What the service takes in one JSON value, less a little for what stands around it. */
-const MAX_BYTES = 256 * 1024 - 1024;
-/** How deep lists and objects may lie in each other: far beyond what a tool is called with, well below what a parser refuses. */
-const MAX_DEPTH = 64;
-/** Characters of a value that is cut that are still told; each is at most 6 bytes as JSON. */
+import { JSON_MAX_BYTES, JSON_MAX_DEPTH, NAME_MAX_CHARACTERS } from '../domain/limits.js';
+
+/** What one heavy value may weigh, so that there is room for what stands around it. */
+const HEAVY_MAX_BYTES = JSON_MAX_BYTES - 1024;
+/** How much of a value that is cut is still told: each unit is at most 6 bytes as JSON. */
 const EXCERPT_LENGTH = 32 * 1024;
-const MAX_NAME_LENGTH = 128;
 
 const UNSTORABLE_ESCAPE = /\\u(?:0000|d[89a-f])/i;
 
@@ -32,7 +31,7 @@ function cleaned(value: unknown): unknown {
 
 /** A name, handle or tool's name that the service takes: one line of at most 128 code points, null where none is left. */
 export function storableName(text: string): string | null {
-  return clipped(text.replace(/\p{Control}/gu, ' ').trim(), MAX_NAME_LENGTH) || null;
+  return clipped(text.replace(/\p{Control}/gu, ' ').trim(), NAME_MAX_CHARACTERS) || null;
 }
 
 /** The first `length` code points. */
@@ -49,11 +48,11 @@ export function clipped(text: string, length: number): string {
  * `truncated: true` and `originalBytes` (of `heavy` as JSON; null where it lies too deep to be written out).
  */
 export function fitted(data: Record<string, unknown>, heavy: string): Record<string, unknown> {
-  if (deeperThan(MAX_DEPTH, data)) return { ...data, [heavy]: null, truncated: true, originalBytes: null };
+  if (deeperThan(JSON_MAX_DEPTH, data)) return { ...data, [heavy]: null, truncated: true, originalBytes: null };
   const value = data[heavy];
   const json = JSON.stringify(value);
   const originalBytes = Buffer.byteLength(json);
-  if (originalBytes <= MAX_BYTES) return data;
+  if (originalBytes <= HEAVY_MAX_BYTES) return data;
   const excerpt = storableText((typeof value === 'string' ? value : json).slice(0, EXCERPT_LENGTH));
   return { ...data, [heavy]: excerpt, truncated: true, originalBytes };
 }

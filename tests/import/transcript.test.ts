@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { findTranscripts, identify } from '../../src/import/transcript.js';
+import { findTranscripts, identify, readBytes } from '../../src/import/transcript.js';
 
 const SID = '4d5611e5-241a-462a-8d15-5122611a9569';
 
@@ -57,6 +57,13 @@ describe('findTranscripts', () => {
   it('takes a file for itself alone', async () => {
     await write('one.txt', 'two.jsonl');
     expect(await findTranscripts(join(folder, 'one.txt'))).toEqual([[identify(join(folder, 'one.txt'))]]);
+  });
+
+  it('hands over the bytes after a place in the file', async () => {
+    await writeFile(join(folder, 'a.jsonl'), 'first\nsecond\n');
+    const read: Uint8Array[] = [];
+    for await (const bytes of readBytes(identify(join(folder, 'a.jsonl')), 6)) read.push(bytes);
+    expect(Buffer.concat(read).toString()).toBe('second\n');
   });
 
   it('rejects a path that is not there', async () => {
