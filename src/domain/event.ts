@@ -108,10 +108,12 @@ export interface ReportedEvent {
  * @throws PayloadTooLargeError where one of the two is over its limit.
  */
 export function checkEvent(issues: Issues, path: string, event: ReportedEvent, now: Date): number {
-  if (!isClientEventType(event.type))
+  if (!isClientEventType(event.type)) {
     issues.add(`${path}.type`, `must not be ${event.type}: the service alone writes it`);
-  if (event.type === 'CUSTOM' && typeof event.name !== 'string')
+  }
+  if (event.type === 'CUSTOM' && typeof event.name !== 'string') {
     issues.add(`${path}.name`, 'must say what a CUSTOM event is called');
+  }
   checkName(issues, `${path}.name`, event.name);
   checkName(issues, `${path}.toolName`, event.toolName);
   checkKey(issues, `${path}.dedupeKey`, event.dedupeKey);

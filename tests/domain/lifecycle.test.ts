@@ -1,6 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { IllegalTransitionError } from '../../src/domain/errors.js';
-import { allowedFrom, LIFECYCLE_ACTIONS, nextState, type LifecycleAction } from '../../src/domain/lifecycle.js';
+import {
+  allowedFrom,
+  eventOf,
+  LIFECYCLE_ACTIONS,
+  nextState,
+  STATE_EVENT_TYPES,
+  type LifecycleAction,
+} from '../../src/domain/lifecycle.js';
 import { LIFECYCLE_STATES, type LifecycleState } from '../../src/domain/session.js';
 
 // Every state × action. A state: it moves there; –: unchanged; ✗: illegal; end: it has ended.
@@ -72,5 +79,28 @@ describe('the state machine', () => {
 
   it.each(LIFECYCLE_STATES)('from %s allows the states of its row', (from) => {
     expect(allowedFrom(from)).toEqual(ALLOWED[from]);
+  });
+});
+
+describe('the event of a change of state', () => {
+  const changes = CASES.filter(([, , cell]) => (LIFECYCLE_STATES as readonly string[]).includes(cell));
+  const EVENTS: Record<LifecycleAction, string> = {
+    activity: 'SESSION_STATE_CHANGED',
+    stall: 'SESSION_STALLED',
+    die: 'SESSION_ZOMBIE',
+    suspend: 'SESSION_STATE_CHANGED',
+    resume: 'SESSION_STATE_CHANGED',
+    revive: 'SESSION_REVIVED',
+    end: 'SESSION_ENDED',
+  };
+
+  it.each(changes)('from %s by %s to %s is one of its own kind', (from, action) => {
+    const recovers = from === 'STALLED' && action === 'activity';
+    expect(eventOf(action, from)).toBe(recovers ? 'SESSION_RECOVERED' : EVENTS[action]);
+  });
+
+  it('is of a type that tells a change of state, as a start is, and every such type is used', () => {
+    const used = changes.map(([from, action]) => eventOf(action, from));
+    expect([...new Set(['SESSION_STARTED', ...used])].sort()).toEqual([...STATE_EVENT_TYPES].sort());
   });
 });
