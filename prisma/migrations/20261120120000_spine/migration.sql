@@ -152,6 +152,7 @@ CREATE TABLE "idempotency_keys" (
     "mutation" TEXT NOT NULL,
     "input_hash" TEXT NOT NULL,
     "answer" JSONB NOT NULL,
+    "position" BIGINT NOT NULL,
     "created_at" TIMESTAMPTZ(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
 
     CONSTRAINT "idempotency_keys_pkey" PRIMARY KEY ("project_id","key")

@@ -1,0 +1,59 @@
+// What the database says when transactions meet. Prisma tells it in several shapes, which are read here and nowhere else.
+import { Prisma } from '../database/client.js';
+import { UnavailableError } from '../domain/errors.js';
+
+/** Thrown where a function finds that what it relied on has changed under it: the transaction runs again. */
+export class RetryTransaction extends Error {}
+
+interface DriverCause {
+  originalCode?: string;
+  constraint?: { index?: string; fields?: string[] };
+}
+
+/** serialization_failure, deadlock_detected */
+const CONFLICTS: ReadonlySet<unknown> = new Set(['40001', '40P01']);
+
+/**
+ * The unique indexes that only a race can hit: the function has looked before it wrote, and will see the winner when it
+ * looks again.
+ */
+const RACES: ReadonlySet<unknown> = new Set([
+  'sessions_open_conversation',
+  'sessions_open_agent_name',
+  'sessions_instance_id',
+  'sessions_external_id',
+  'runs_active_coordinator',
+  'runs_external_id',
+  'idempotency_keys_pkey',
+]);
+
+/** Prisma's codes for a database that cannot be reached, and for one that is too slow. */
+const UNREACHABLE: ReadonlySet<string> = new Set(['P1000', 'P1001', 'P1002', 'P1003', 'P1008', 'P1011', 'P1017']);
+const TOO_SLOW: ReadonlySet<string> = new Set(['P2024', 'P2028']);
+/** admin_shutdown, crash_shutdown, cannot_connect_now, too_many_connections, and connections that broke. */
+const LOST = /^(57P0[123]|53300|08\w{3}|E[A-Z]+)$/;
+/** query_canceled (statement_timeout), lock_not_available */
+const CANCELLED: ReadonlySet<string> = new Set(['57014', '55P03']);
+
+/** Whether running the whole transaction again may help. */
+export function isRetryable(error: unknown): boolean {
+  if (error instanceof RetryTransaction) return true;
+  if (!(error instanceof Prisma.PrismaClientKnownRequestError)) return false;
+  const { originalCode, constraint } = causeOf(error);
+  return error.code === 'P2034' || CONFLICTS.has(originalCode) || RACES.has(constraint?.index);
+}
+
+/** The typed error where the database is out of reach or over its time limit, else null. */
+export function unavailable(error: unknown): UnavailableError | null {
+  if (error instanceof Prisma.PrismaClientInitializationError) return new UnavailableError({ reason: 'unreachable' });
+  if (!(error instanceof Prisma.PrismaClientKnownRequestError)) return null;
+  const { originalCode = '' } = causeOf(error);
+  if (UNREACHABLE.has(error.code) || LOST.test(originalCode)) return new UnavailableError({ reason: 'unreachable' });
+  if (TOO_SLOW.has(error.code) || CANCELLED.has(originalCode)) return new UnavailableError({ reason: 'timeout' });
+  return null;
+}
+
+function causeOf(error: Prisma.PrismaClientKnownRequestError): DriverCause {
+  const { driverAdapterError } = (error.meta ?? {}) as { driverAdapterError?: { cause?: DriverCause } };
+  return driverAdapterError?.cause ?? {};
+}

@@ -1,0 +1,193 @@
+import type { Conversation, Prisma, Session } from '../database/client.js';
+import { continueChain, inherit } from '../domain/chain.js';
+import { NotFoundError } from '../domain/errors.js';
+import { encodeId, newId } from '../domain/id.js';
+import { checkJson } from '../domain/json.js';
+import { checkKey, checkName, checkNote, checkPast, checkTitle, Issues, JSON_MAX_BYTES } from '../domain/limits.js';
+import { defaultPolicy } from '../domain/liveness.js';
+import type { Outcome } from '../domain/session.js';
+import { planTransition, type TransitionTrigger } from '../domain/trigger.js';
+import { checkWorkspace, type Workspace } from '../domain/workspace.js';
+import { RetryTransaction } from './conflict.js';
+import { transactOnce, type Once } from './idempotency.js';
+import { endLocked, lockSession } from './lifecycle.js';
+import {
+  lockConversation,
+  lockHolders,
+  newestAt,
+  openConversation,
+  refuseHolder,
+  type ConversationKey,
+  type Place,
+} from './place.js';
+import { inheritedRun } from './run.js';
+import { checkConversationKey, insertSession, readSession, refuseEndBeforeStart } from './session.js';
+import type { Caller, Store } from './store.js';
+import { transact, type Transaction } from './transaction.js';
+
+/** What the next session has of its own, where its caller says so. */
+export interface NextSession {
+  assistant?: string | null;
+  providerSessionId?: string | null;
+  title?: string | null;
+  workspace?: Workspace | null;
+  metadata?: unknown;
+}
+
+/** Exactly one of `conversation` and `sessionId`. */
+export interface TransitionSessionInput {
+  idempotencyKey?: string | null;
+  conversation?: ConversationKey | null;
+  sessionId?: string | null;
+  trigger: TransitionTrigger;
+  note?: string | null;
+  outcome?: Outcome | null;
+  occurredAt?: Date | null;
+  next?: NextSession | null;
+}
+
+interface Transition {
+  ended: Session | null;
+  session: Session | null;
+  created: boolean;
+}
+
+/**
+ * Does at a place what the trigger says: ends the open session, begins the next one of its chain, or both. Calls at once
+ * take their turns, and none of them fails for the others.
+ */
+export async function transitionSession(
+  store: Store,
+  caller: Caller,
+  input: TransitionSessionInput,
+): Promise<Once<Transition>> {
+  checkTransition(input, store.now());
+  const { projectId } = caller;
+  const request = {
+    mutation: 'transitionSession',
+    input,
+    remember: ({ ended, session, created }: Transition) => ({
+      endedId: ended?.id ?? null,
+      sessionId: session?.id ?? null,
+      created,
+    }),
+    recall: async (db: Prisma.TransactionClient, answer: Record<string, unknown>): Promise<Transition> => ({
+      ended: answer['endedId'] ? await readSession(db, projectId, String(answer['endedId'])) : null,
+      session: answer['sessionId'] ? await readSession(db, projectId, String(answer['sessionId'])) : null,
+      created: answer['created'] === true,
+    }),
+  };
+  return transactOnce(store, caller, request, async (tx) => {
+    const { trigger, outcome, note, occurredAt, next } = input;
+    const place = await lockPlace(tx, input);
+    const [open] = place ? await lockHolders(tx, place) : [];
+    const plan = planTransition(trigger, !!open);
+    let ended: Session | null = null;
+    if (open && plan.endReason) {
+      refuseEndBeforeStart(open, occurredAt);
+      const facts = { reason: plan.endReason, outcome: outcome ?? 'UNKNOWN', note, by: caller.name, occurredAt };
+      ended = await endLocked(tx, open, facts);
+    }
+    if (place?.conversationId && trigger === 'CONVERSATION_CLOSED') await markClosed(tx, place.conversationId);
+    if (!place || !plan.startReason) return { ended, session: ended ? null : (open ?? null), created: false };
+
+    const parent = ended ?? (await newestAt(tx, place));
+    // Somebody else was quicker at a place that has no lock of its own.
+    if (parent && !parent.endedAt) throw new RetryTransaction();
+    const id = newId();
+    const row: Prisma.SessionCreateManyInput = {
+      ...(parent
+        ? { ...inherit(parent), capability: parent.capability, runId: await inheritedRun(tx, parent.runId) }
+        : { kind: 'CONVERSATION', ...place, ...defaultPolicy({ kind: 'CONVERSATION' }) }),
+      ...said(next),
+      ...continueChain(parent, id),
+      projectId,
+      id,
+      startReason: plan.startReason,
+    };
+    // A conversation is locked, but the name that its next session inherits may have been taken by another.
+    const [holder] = await lockHolders(tx, { conversationId: null, agentName: row.agentName ?? null });
+    if (holder) return refuseHolder(tx, holder);
+    return { ended, session: await insertSession(tx, row, { occurredAt }), created: true };
+  });
+}
+
+/** Ends the conversation's open session and marks it closed; the next session in it opens it again. */
+export async function closeConversation(
+  store: Store,
+  caller: Caller,
+  { conversation: by }: { conversation: { id: string } | { key: ConversationKey } },
+): Promise<{ conversation: Conversation; ended: Session | null; position: bigint }> {
+  if ('key' in by) {
+    const issues = new Issues();
+    checkConversationKey(issues, 'input.conversation.key', by.key);
+    issues.throwIfAny();
+  }
+  return transact(store, caller, async (tx) => {
+    const conversation = await lockConversation(tx, by);
+    if (!conversation) {
+      const ref = 'id' in by ? encodeId('Conversation', by.id) : `${by.key.platform}/${by.key.externalId}`;
+      throw new NotFoundError({ kind: 'Conversation', ref });
+    }
+    const [open] = await lockHolders(tx, { conversationId: conversation.id, agentName: null });
+    const ended = open
+      ? await endLocked(tx, open, { reason: 'CONVERSATION_CLOSED', outcome: 'UNKNOWN', by: caller.name })
+      : null;
+    return { conversation: (await markClosed(tx, conversation.id)) ?? conversation, ended };
+  });
+}
+
+/** The conversation as it is now; null where it was closed before. */
+async function markClosed(tx: Transaction, id: string): Promise<Conversation | null> {
+  const [conversation] = await tx.db.conversation.updateManyAndReturn({
+    where: { projectId: tx.projectId, id, closedAt: null },
+    data: { closedAt: tx.now, lastActivityAt: tx.now },
+  });
+  if (conversation) tx.record({ type: 'CONVERSATION_CLOSED', conversationId: id });
+  return conversation ?? null;
+}
+
+/**
+ * The place that a transition is meant for, locked; null where there is none yet and nothing is to begin there. A session
+ * stands for its conversation, else for its agent's name, else for its chain: an ended one for what is open there now.
+ */
+async function lockPlace(tx: Transaction, input: TransitionSessionInput): Promise<Place | null> {
+  if (input.conversation) {
+    const key = input.conversation;
+    const begins = planTransition(input.trigger, false).startReason !== null;
+    const conversation = begins ? await openConversation(tx, key) : await lockConversation(tx, { key });
+    return conversation && { conversationId: conversation.id, agentName: null };
+  }
+  const { conversationId, agentName, chainRootId, id } = await readSession(tx.db, tx.projectId, input.sessionId ?? '');
+  if (conversationId) {
+    await lockConversation(tx, { id: conversationId });
+    return { conversationId, agentName: null };
+  }
+  await lockSession(tx, id);
+  return agentName ? { conversationId: null, agentName } : { conversationId: null, agentName: null, chainRootId };
+}
+
+/** The fields of the next session that its caller says; what is not said is inherited. */
+function said(next: NextSession | null | undefined): Partial<Prisma.SessionCreateManyInput> {
+  const { workspace, metadata, ...fields } = next ?? {};
+  const given = { ...fields, ...workspace, ...(metadata != null && { metadata: metadata as Prisma.InputJsonObject }) };
+  return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
+}
+
+function checkTransition(input: TransitionSessionInput, now: Date): void {
+  const { next } = input;
+  const issues = new Issues();
+  if ((input.conversation == null) === (input.sessionId == null)) {
+    issues.add('input', 'must name either a conversation or a sessionId');
+  }
+  checkKey(issues, 'input.idempotencyKey', input.idempotencyKey);
+  checkConversationKey(issues, 'input.conversation', input.conversation);
+  checkNote(issues, 'input.note', input.note);
+  checkPast(issues, 'input.occurredAt', input.occurredAt, now);
+  checkName(issues, 'input.next.assistant', next?.assistant);
+  checkName(issues, 'input.next.providerSessionId', next?.providerSessionId);
+  checkTitle(issues, 'input.next.title', next?.title);
+  checkWorkspace(issues, 'input.next.workspace', next?.workspace);
+  checkJson(issues, 'input.next.metadata', next?.metadata, { limitBytes: JSON_MAX_BYTES, shape: 'object' });
+  issues.throwIfAny();
+}

@@ -1,0 +1,108 @@
+// The one place where a session changes its state: under the lock on its row, by compare-and-set, with exactly one event
+// in the same transaction.
+import type { Session } from '../database/client.js';
+import { NotFoundError, SessionEndedError } from '../domain/errors.js';
+import { encodeId } from '../domain/id.js';
+import { eventOf, nextState, type LifecycleAction } from '../domain/lifecycle.js';
+import type { EndReason, Outcome } from '../domain/session.js';
+import { RetryTransaction } from './conflict.js';
+import { SESSION_COLUMNS } from './row.js';
+import { finishWorkers } from './run.js';
+import type { Transaction } from './transaction.js';
+
+/** The session, locked against every other writer of it until the transaction ends. */
+export async function lockSession(tx: Transaction, id: string): Promise<Session> {
+  const [session] = await tx.db.$queryRaw<Session[]>`
+    SELECT ${SESSION_COLUMNS} FROM sessions s
+    WHERE s.project_id = ${tx.projectId}::uuid AND s.id = ${id}::uuid FOR NO KEY UPDATE`;
+  if (!session) throw new NotFoundError({ kind: 'Session', ref: encodeId('Session', id) });
+  return session;
+}
+
+/** The session, locked and open. @throws SessionEndedError, which also records the late write. */
+export async function lockOpenSession(tx: Transaction, id: string): Promise<Session> {
+  const session = await lockSession(tx, id);
+  await refuseEnded(tx, session);
+  return session;
+}
+
+/** @throws SessionEndedError with the session's successor, where it has ended. */
+export async function refuseEnded(tx: Transaction, session: Session): Promise<void> {
+  const { projectId, id: sessionId, endedAt, endReason } = session;
+  if (!endedAt || !endReason) return;
+  const successor = await tx.db.session.findFirst({
+    where: { projectId, parentId: sessionId, startReason: { not: 'FORKED' } },
+    orderBy: { ordinal: 'asc' },
+    select: { id: true },
+  });
+  throw new SessionEndedError({ sessionId, endedAt, endReason, successorId: successor?.id ?? null });
+}
+
+/** Why a session ended, or what a verdict rests on: each belongs to the action that it explains. */
+export interface MoveFacts {
+  end?: EndFacts;
+  evidence?: object;
+  note?: string | null | undefined;
+}
+
+export interface EndFacts {
+  reason: EndReason;
+  outcome: Outcome;
+  by?: string | null | undefined;
+  note?: string | null | undefined;
+  /** When it ended, as the caller says; the database's now where absent. */
+  occurredAt?: Date | null | undefined;
+}
+
+/**
+ * Does to a locked, open session what the action asks, with its event. Answers with the session as it stands then: the
+ * same row where the action changes nothing.
+ * @throws IllegalTransitionError where the action is not lawful from its state.
+ */
+export async function moveSession(
+  tx: Transaction,
+  session: Session,
+  action: LifecycleAction,
+  { end, evidence, note }: MoveFacts = {},
+): Promise<Session> {
+  const from = session.state;
+  const next = nextState(from, action);
+  if (typeof next === 'string') return session;
+  const { to } = next;
+  // What belongs to a state goes with it: everything that is not of the new one is cleared.
+  const [moved] = await tx.db.$queryRaw<Session[]>`
+    UPDATE sessions s SET
+      state = ${to}::lifecycle_state, state_changed_at = now(), version = s.version + 1,
+      stalled_since = CASE WHEN ${to} = 'STALLED' THEN now() END,
+      zombie_since = CASE WHEN ${to} = 'ZOMBIE' THEN now() END,
+      escalation_level = CASE WHEN ${to} = 'STALLED' THEN 0 END,
+      evidence = ${evidence ? JSON.stringify(evidence) : null}::jsonb,
+      ended_at = CASE WHEN ${to} = 'COMPLETED' THEN
+        greatest(least(coalesce(${end?.occurredAt ?? null}::timestamptz, now()), now()), s.started_at) END,
+      end_reason = ${end?.reason ?? null}::end_reason, outcome = ${end?.outcome ?? null}::outcome,
+      ended_by = ${end?.by ?? null}, end_note = ${end?.note ?? null}
+    WHERE s.project_id = ${tx.projectId}::uuid AND s.id = ${session.id}::uuid AND s.state = ${from}::lifecycle_state
+    RETURNING ${SESSION_COLUMNS}`;
+  if (!moved) throw new RetryTransaction();
+  tx.record({
+    type: eventOf(action, from),
+    level: to === 'ZOMBIE' || to === 'STALLED' ? 'WARN' : 'INFO',
+    session: moved,
+    occurredAt: end?.occurredAt ?? null,
+    data: {
+      from,
+      to,
+      ...(end && { reason: end.reason, outcome: end.outcome, by: end.by ?? null, note: end.note ?? null }),
+      ...(evidence && { evidence }),
+      ...(note && { note }),
+    },
+  });
+  return moved;
+}
+
+/** Ends a locked, open session and settles all that hangs on it. */
+export async function endLocked(tx: Transaction, session: Session, end: EndFacts): Promise<Session> {
+  const ended = await moveSession(tx, session, 'end', { end });
+  await finishWorkers(tx, ended);
+  return ended;
+}

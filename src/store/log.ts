@@ -1,0 +1,137 @@
+// The one writer of events. What a transaction records is collected, and written by one statement at its end: the row lock
+// on the project is held for that statement and the commit, and so positions are gapless and in the order of commit.
+import { Prisma, type Event } from '../database/client.js';
+import type { EventLevel, EventType } from '../domain/event.js';
+import { newId } from '../domain/id.js';
+
+export interface NewEvent {
+  type: EventType;
+  /** Whose session it belongs to. Its run and conversation are the event's too, unless given. */
+  session?: { id: string; runId: string | null; conversationId: string | null };
+  runId?: string | null;
+  conversationId?: string | null;
+  name?: string | null;
+  level?: EventLevel;
+  toolName?: string | null;
+  data?: object;
+  metadata?: object;
+  causeId?: string | null;
+  dedupeKey?: string | null;
+  /** When it happened; the database's now where absent. */
+  occurredAt?: Date | null;
+}
+
+/** The answer that an idempotency key stands for, to be kept with the change itself. */
+export interface Remembered {
+  key: string;
+  mutation: string;
+  inputHash: string;
+  answer: object;
+}
+
+/** What the statement gives to an event: the rest of its row was known before. */
+type Placed = Pick<Event, 'id' | 'position' | 'sequence' | 'occurredAt' | 'recordedAt' | 'sizeBytes'>;
+
+/** The row of an event that is about to be written. Position, sequence and times are set by `writeLog`. */
+export function draft(projectId: string, event: NewEvent): Event {
+  const { session } = event;
+  return {
+    projectId,
+    position: 0n,
+    id: newId(),
+    sessionId: session?.id ?? null,
+    sequence: null,
+    runId: event.runId ?? session?.runId ?? null,
+    conversationId: event.conversationId ?? session?.conversationId ?? null,
+    type: event.type,
+    name: event.name ?? null,
+    level: event.level ?? 'INFO',
+    toolName: event.toolName ?? null,
+    data: (event.data ?? {}) as Prisma.JsonObject,
+    metadata: (event.metadata ?? {}) as Prisma.JsonObject,
+    causeId: event.causeId ?? null,
+    dedupeKey: event.dedupeKey ?? null,
+    occurredAt: event.occurredAt ?? new Date(0),
+    recordedAt: new Date(0),
+    sizeBytes: 0,
+  };
+}
+
+/**
+ * Writes the events in their order and answers with the position of the last one. `alive` are the sessions that this is a
+ * sign of life of. To be called last before the commit.
+ */
+export async function writeLog(
+  db: Prisma.TransactionClient,
+  projectId: string,
+  events: readonly Event[],
+  alive: ReadonlySet<string>,
+  remembered: Remembered | null,
+): Promise<bigint> {
+  const input = events.map((event, index) => ({
+    ordinal: index + 1,
+    id: event.id,
+    session_id: event.sessionId,
+    run_id: event.runId,
+    conversation_id: event.conversationId,
+    type: event.type,
+    name: event.name,
+    level: event.level,
+    tool_name: event.toolName,
+    data: event.data,
+    metadata: event.metadata,
+    cause_id: event.causeId,
+    dedupe_key: event.dedupeKey,
+    occurred_at: event.occurredAt.getTime() === 0 ? null : event.occurredAt,
+  }));
+  const { key = null, mutation = null, inputHash = null, answer = null } = remembered ?? {};
+
+  // Locks: the sessions' pulses by id, then the project, which therefore waits for nobody while it is held. Both updates
+  // see the newest row, since each finds it through the lock that it waited for.
+  const placed = await db.$queryRaw<Placed[]>`
+    WITH input AS MATERIALIZED (
+      SELECT * FROM json_to_recordset(${JSON.stringify(input)}::json) AS i (
+        ordinal int, id uuid, session_id uuid, run_id uuid, conversation_id uuid, type event_type, name text,
+        level event_level, tool_name text, data json, metadata json, cause_id uuid, dedupe_key text,
+        occurred_at timestamptz)
+    ), pulse AS MATERIALIZED (
+      SELECT p.session_id FROM pulses p
+      WHERE p.project_id = ${projectId}::uuid AND p.session_id IN (SELECT i.session_id FROM input i)
+      ORDER BY p.session_id FOR NO KEY UPDATE
+    ), counted AS (
+      UPDATE pulses p SET
+        event_sequence = p.event_sequence + n.count,
+        last_activity_at = CASE WHEN p.session_id = ANY (${[...alive]}::uuid[]) THEN now() ELSE p.last_activity_at END
+      FROM (SELECT session_id, count(*) AS count FROM input JOIN pulse USING (session_id) GROUP BY session_id) n
+      WHERE p.project_id = ${projectId}::uuid AND p.session_id = n.session_id
+      RETURNING p.session_id, p.event_sequence - n.count AS base
+    ), head AS (
+      UPDATE projects SET log_position = log_position + ${events.length}
+      WHERE id = ${projectId}::uuid AND (SELECT count(*) FROM counted) >= 0
+      RETURNING log_position - ${events.length} AS base
+    ), remembered AS (
+      INSERT INTO idempotency_keys (project_id, key, mutation, input_hash, answer, position)
+      SELECT ${projectId}::uuid, ${key}, ${mutation}, ${inputHash}, ${JSON.stringify(answer)}::jsonb,
+        base + ${events.length}
+      FROM head WHERE ${key}::text IS NOT NULL
+    )
+    INSERT INTO events (
+      project_id, position, id, session_id, sequence, run_id, conversation_id, type, name, level, tool_name, data,
+      metadata, cause_id, dedupe_key, occurred_at, size_bytes)
+    SELECT ${projectId}::uuid, h.base + i.ordinal, i.id, i.session_id,
+      c.base + row_number() OVER (PARTITION BY i.session_id ORDER BY i.ordinal), i.run_id, i.conversation_id, i.type,
+      i.name, i.level, i.tool_name, i.data::jsonb, i.metadata::jsonb, i.cause_id, i.dedupe_key,
+      coalesce(i.occurred_at, now()), octet_length(i.data::text) + octet_length(i.metadata::text)
+    FROM input i CROSS JOIN head h LEFT JOIN counted c ON c.session_id = i.session_id
+    ORDER BY i.ordinal
+    RETURNING id, position, sequence, occurred_at AS "occurredAt", recorded_at AS "recordedAt",
+      size_bytes AS "sizeBytes"`;
+
+  const rows = new Map(placed.map((row) => [row.id, row]));
+  let last = 0n;
+  for (const event of events) {
+    Object.assign(event, rows.get(event.id));
+    if (event.position > last) last = event.position;
+  }
+  return last;
+}

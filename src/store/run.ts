@@ -1,0 +1,169 @@
+import type { Prisma, Run, Session } from '../database/client.js';
+import { NotFoundError, RunAlreadyActiveError, RunNotActiveError, ValidationError } from '../domain/errors.js';
+import { encodeId, newId } from '../domain/id.js';
+import { checkJson } from '../domain/json.js';
+import { checkKey, checkName, checkNote, checkPast, Issues, JSON_MAX_BYTES } from '../domain/limits.js';
+import type { RunStatus } from '../domain/run.js';
+import { transactOnce, type Once } from './idempotency.js';
+import { RUN_COLUMNS } from './row.js';
+import type { Caller, Store } from './store.js';
+import { transact, type Transaction } from './transaction.js';
+
+export interface CreateRunInput {
+  idempotencyKey?: string | null;
+  occurredAt?: Date | null;
+  externalId?: string | null;
+  description?: string | null;
+  coordinatorName?: string | null;
+  coordinatorSessionId?: string | null;
+  metadata?: unknown;
+}
+
+/**
+ * Begins a run.
+ * @throws RunAlreadyActiveError where the coordinator has an active one.
+ */
+export async function createRun(store: Store, caller: Caller, input: CreateRunInput): Promise<Once<{ run: Run }>> {
+  checkCreate(input, store.now());
+  const { projectId } = caller;
+  const { externalId, coordinatorName, coordinatorSessionId, occurredAt } = input;
+  const request = {
+    mutation: 'createRun',
+    input,
+    remember: ({ run }: { run: Run }) => ({ runId: run.id }),
+    recall: async (db: Prisma.TransactionClient, { runId }: Record<string, unknown>) => ({
+      run: await db.run.findUniqueOrThrow({ where: { projectId_id: { projectId, id: String(runId) } } }),
+    }),
+  };
+  return transactOnce(store, caller, request, async (tx) => {
+    if (coordinatorSessionId) await requireSession(tx, coordinatorSessionId);
+    if (externalId) await requireFreeExternalId(tx, externalId);
+    if (coordinatorName) {
+      const active = await tx.db.run.findFirst({ where: { projectId, coordinatorName, status: 'ACTIVE' } });
+      if (active) throw new RunAlreadyActiveError({ runId: active.id, coordinatorName });
+    }
+    const [run] = await tx.db.run.createManyAndReturn({
+      data: [
+        {
+          projectId,
+          id: newId(),
+          externalId,
+          description: input.description,
+          coordinatorName,
+          coordinatorSessionId,
+          metadata: (input.metadata ?? {}) as Prisma.InputJsonObject,
+          ...(occurredAt && { startedAt: earlier(occurredAt, tx.now) }),
+        },
+      ],
+    });
+    if (!run) throw new Error('the insert of a run answered with no row');
+    tx.record({ type: 'RUN_STARTED', runId: run.id, occurredAt, data: { coordinatorName: coordinatorName ?? null } });
+    return { run };
+  });
+}
+
+export interface CompleteRunInput {
+  runId: string;
+  status: RunStatus;
+  occurredAt?: Date | null;
+}
+
+/** Ends a run, once: a second call changes nothing and says `alreadyCompleted`. Its sessions go on as they are. */
+export async function completeRun(
+  store: Store,
+  caller: Caller,
+  input: CompleteRunInput,
+): Promise<{ run: Run; alreadyCompleted: boolean; position: bigint }> {
+  const issues = new Issues();
+  checkPast(issues, 'input.occurredAt', input.occurredAt, store.now());
+  if (input.status === 'ACTIVE') issues.add('input.status', 'must be COMPLETED or FAILED');
+  issues.throwIfAny();
+  return transact(store, caller, async (tx) => {
+    const before = await lockRun(tx, input.runId);
+    if (before.status !== 'ACTIVE') return { run: before, alreadyCompleted: true };
+    const [run] = await tx.db.$queryRaw<Run[]>`
+      UPDATE runs r SET status = ${input.status}::run_status,
+        completed_at = greatest(least(coalesce(${input.occurredAt ?? null}::timestamptz, now()), now()), r.started_at)
+      WHERE r.project_id = ${tx.projectId}::uuid AND r.id = ${input.runId}::uuid
+      RETURNING ${RUN_COLUMNS}`;
+    if (!run) throw new Error('the update of a locked run found no row');
+    tx.record({ type: 'RUN_COMPLETED', runId: run.id, occurredAt: input.occurredAt, data: { status: run.status } });
+    return { run, alreadyCompleted: false };
+  });
+}
+
+/** @throws RunNotActiveError; the run stays active until the transaction ends. */
+export async function requireActiveRun(tx: Transaction, runId: string): Promise<void> {
+  const status = await statusOf(tx, runId);
+  if (!status) throw new NotFoundError({ kind: 'Run', ref: encodeId('Run', runId) });
+  if (status !== 'ACTIVE') throw new RunNotActiveError({ runId, status });
+}
+
+/** The run that is passed on to a session: null where it takes no more. */
+export async function inheritedRun(tx: Transaction, runId: string | null): Promise<string | null> {
+  return runId && (await statusOf(tx, runId)) === 'ACTIVE' ? runId : null;
+}
+
+async function statusOf(tx: Transaction, runId: string): Promise<RunStatus | undefined> {
+  // Shared: many sessions join at once, only the completion of the run has to wait.
+  const [run] = await tx.db.$queryRaw<{ status: RunStatus }[]>`
+    SELECT r.status FROM runs r WHERE r.project_id = ${tx.projectId}::uuid AND r.id = ${runId}::uuid FOR SHARE`;
+  return run?.status;
+}
+
+/** Records once per run that all its workers have finished, where the end or the death of this session made it so. */
+export async function finishWorkers(tx: Transaction, session: Session): Promise<void> {
+  const { runId, projectId } = session;
+  if (!runId) return;
+  // Of two workers that end at once the second waits here, and then sees the first one's end.
+  const run = await lockRun(tx, runId);
+  if (run.workersFinishedAt) return;
+  const finished = await tx.db.$queryRaw`
+    UPDATE runs r SET workers_finished_at = now()
+    WHERE r.project_id = ${projectId}::uuid AND r.id = ${runId}::uuid AND (
+      SELECT coalesce(bool_and(s.state IN ('COMPLETED', 'ZOMBIE')), false) FROM sessions s
+      WHERE s.project_id = r.project_id AND s.run_id = r.id
+        AND s.agent_name IS DISTINCT FROM r.coordinator_name AND s.chain_root_id IS DISTINCT FROM (
+          SELECT c.chain_root_id FROM sessions c
+          WHERE c.project_id = r.project_id AND c.id = r.coordinator_session_id)
+    ) RETURNING r.id`;
+  if (Array.isArray(finished) && finished.length > 0) tx.record({ type: 'RUN_WORKERS_FINISHED', runId });
+}
+
+async function lockRun(tx: Transaction, runId: string): Promise<Run> {
+  const [run] = await tx.db.$queryRaw<Run[]>`
+    SELECT ${RUN_COLUMNS} FROM runs r
+    WHERE r.project_id = ${tx.projectId}::uuid AND r.id = ${runId}::uuid FOR NO KEY UPDATE`;
+  if (!run) throw new NotFoundError({ kind: 'Run', ref: encodeId('Run', runId) });
+  return run;
+}
+
+async function requireSession(tx: Transaction, id: string): Promise<void> {
+  const where = { projectId_id: { projectId: tx.projectId, id } };
+  const session = await tx.db.session.findUnique({ where, select: { id: true } });
+  if (!session) throw new NotFoundError({ kind: 'Session', ref: encodeId('Session', id) });
+}
+
+async function requireFreeExternalId(tx: Transaction, externalId: string): Promise<void> {
+  const where = { projectId_externalId: { projectId: tx.projectId, externalId } };
+  const taken = await tx.db.run.findUnique({ where, select: { id: true } });
+  if (!taken) return;
+  const message = `is the external id of run ${encodeId('Run', taken.id)} already`;
+  throw new ValidationError({ issues: [{ path: 'input.externalId', message }] });
+}
+
+function checkCreate(input: CreateRunInput, now: Date): void {
+  const issues = new Issues();
+  checkKey(issues, 'input.idempotencyKey', input.idempotencyKey);
+  checkPast(issues, 'input.occurredAt', input.occurredAt, now);
+  checkName(issues, 'input.externalId', input.externalId);
+  checkNote(issues, 'input.description', input.description);
+  checkName(issues, 'input.coordinatorName', input.coordinatorName);
+  checkJson(issues, 'input.metadata', input.metadata, { limitBytes: JSON_MAX_BYTES, shape: 'object' });
+  issues.throwIfAny();
+}
+
+/** A caller's clock may run ahead of ours; what is stored never does. */
+export function earlier(instant: Date, now: Date): Date {
+  return instant < now ? instant : now;
+}

@@ -1,0 +1,68 @@
+// What every function of this folder works with. One exported function = one transaction = one mutation or one step of
+// a worker; each takes the store and the caller in whose project it acts.
+import type { Logger } from 'pino';
+import type { Bus } from '../bus/bus.js';
+import type { Database } from '../database/client.js';
+import type { Role } from '../domain/session.js';
+import { LogTail } from './tail.js';
+
+export type { Conversation, Event, Prisma, PrismaClient, Project, Pulse, Run, Session } from '../database/client.js';
+
+export interface Store {
+  readonly database: Database;
+  readonly bus: Bus;
+  readonly log: Logger;
+  /** The database's clock, as well as this process knows it: within the time of one round trip. */
+  now(): Date;
+  /** The reader of a project's log: one for each project and process. */
+  tail(projectId: string): LogTail;
+  /** Ends every reader. The database and the bus stay their owner's to close. */
+  close(): Promise<void>;
+}
+
+/** In whose name a call is made: its project, and the name that records carry. */
+export interface Caller {
+  readonly projectId: string;
+  readonly name: string;
+  readonly role: Role;
+  readonly serverAdmin: boolean;
+}
+
+// A clock drifts by milliseconds a minute at worst.
+const CLOCK_CHECK_MS = 60_000;
+
+/** Resolves once the database has answered and its clock is known. */
+export async function createStore(parts: { database: Database; bus: Bus; log: Logger }): Promise<Store> {
+  const { database, bus, log } = parts;
+  const tails = new Map<string, LogTail>();
+  let offsetMs = await clockOffset(database);
+  const checking = setInterval(() => {
+    clockOffset(database).then(
+      (measured) => (offsetMs = measured),
+      (error: unknown) => log.warn({ err: error }, 'the clock of the database could not be read'),
+    );
+  }, CLOCK_CHECK_MS).unref();
+
+  const store: Store = {
+    ...parts,
+    now: () => new Date(Date.now() + offsetMs),
+    tail(projectId) {
+      const tail = tails.get(projectId) ?? new LogTail(store, projectId);
+      tails.set(projectId, tail);
+      return tail;
+    },
+    async close() {
+      clearInterval(checking);
+      await Promise.all(Array.from(tails.values(), (tail) => tail.close()));
+    },
+  };
+  return store;
+}
+
+/** By how many milliseconds the database's clock is ahead of ours. */
+async function clockOffset(database: Database): Promise<number> {
+  const asked = Date.now();
+  const [row] = await database.prisma.$queryRaw<{ now: Date }[]>`SELECT clock_timestamp() AS "now"`;
+  const answered = Date.now();
+  return row ? row.now.getTime() - (asked + answered) / 2 : 0;
+}

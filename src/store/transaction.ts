@@ -1,0 +1,127 @@
+// A transaction is a function that may run more than once: it reads, decides, changes rows by compare-and-set and records
+// events, and only its last run is ever seen. Locks are taken in one order everywhere: conversation, session, run,
+// project. After the commit, and only then, the bus hears how far the log has grown.
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Event, Prisma } from '../database/client.js';
+import { decodeIdOf } from '../domain/id.js';
+import { DomainError, SessionEndedError } from '../domain/errors.js';
+import { isRetryable, unavailable } from './conflict.js';
+import { draft, writeLog, type NewEvent, type Remembered } from './log.js';
+import type { Caller, Store } from './store.js';
+
+export class Transaction {
+  readonly #events: Event[] = [];
+  readonly #alive = new Set<string>();
+  #remembered: Remembered | null = null;
+
+  constructor(
+    readonly db: Prisma.TransactionClient,
+    readonly caller: Caller,
+    /** About now, by the database's clock. What is stored takes the exact time from the database. */
+    readonly now: Date,
+  ) {}
+
+  get projectId(): string {
+    return this.caller.projectId;
+  }
+
+  /** The event as it will be read; its position, sequence and times are set when the transaction ends. */
+  record(event: NewEvent): Event {
+    const row = draft(this.projectId, event);
+    this.#events.push(row);
+    return row;
+  }
+
+  /** What this transaction records counts as a sign of life of the session. */
+  showLife(sessionId: string): void {
+    this.#alive.add(sessionId);
+  }
+
+  /** Keeps an answer under its idempotency key, in this transaction. */
+  remember(answer: Remembered): void {
+    this.#remembered = answer;
+  }
+
+  /** Writes what was collected. `grew`: whether the log is longer than before. */
+  async finish(): Promise<{ position: bigint; grew: boolean }> {
+    const { db, projectId } = this;
+    if (this.#events.length > 0) {
+      return { position: await writeLog(db, projectId, this.#events, this.#alive, this.#remembered), grew: true };
+    }
+    const { logPosition: position } = await db.project.findUniqueOrThrow({
+      where: { id: projectId },
+      select: { logPosition: true },
+    });
+    if (this.#remembered) await db.idempotencyKey.create({ data: { projectId, position, ...this.#remembered } });
+    return { position, grew: false };
+  }
+}
+
+// Enough for the losers of a race of fifty on one place: each round at least one of them gets through.
+const ATTEMPTS = 60;
+const BACKOFF_MS = 4;
+const LONGEST_BACKOFF_MS = 100;
+
+/**
+ * Runs `work` in one transaction, again where others were in its way, and answers with what it returned and the log
+ * position by which the change can be read (its own `position`, where it returns one).
+ * @throws DomainError as `work` does, UnavailableError where the database cannot be reached or is too slow.
+ */
+export async function transact<T extends object>(
+  store: Store,
+  caller: Caller,
+  work: (tx: Transaction) => Promise<T>,
+): Promise<{ position: bigint } & T> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      const { result, position, grew } = await store.database.prisma.$transaction(async (db) => {
+        const tx = new Transaction(db, caller, store.now());
+        const result = await work(tx);
+        return { result, ...(await tx.finish()) };
+      });
+      if (grew) store.bus.announce(caller.projectId, Number(position));
+      return { position, ...result };
+    } catch (error) {
+      if (error instanceof SessionEndedError) await recordLateWrite(store, caller, error);
+      if (error instanceof DomainError) throw error;
+      if (attempt < ATTEMPTS && isRetryable(error)) {
+        await sleep(Math.random() * Math.min(BACKOFF_MS * attempt, LONGEST_BACKOFF_MS));
+        continue;
+      }
+      throw unavailable(error) ?? error;
+    }
+  }
+}
+
+/** Tells the log of a write that came after the end: at most once per session and minute, with a count. */
+async function recordLateWrite(store: Store, caller: Caller, error: SessionEndedError): Promise<void> {
+  const sessionId = decodeIdOf('Session', String(error.extensions['sessionId']));
+  await transact(store, caller, async (tx) => {
+    // One statement counts and decides: two late writers at once count as two and record one event.
+    const [late] = await tx.db.$queryRaw<LateWrites[]>`
+      UPDATE pulses p SET
+        late_writes = CASE WHEN o.due THEN 0 ELSE o.count END,
+        late_write_recorded_at = CASE WHEN o.due THEN now() ELSE p.late_write_recorded_at END
+      FROM (
+        SELECT late_writes + 1 AS count,
+          coalesce(late_write_recorded_at < now() - interval '1 minute', true) AS due
+        FROM pulses WHERE project_id = ${tx.projectId}::uuid AND session_id = ${sessionId}::uuid
+        FOR NO KEY UPDATE
+      ) o, sessions s
+      WHERE p.project_id = ${tx.projectId}::uuid AND p.session_id = ${sessionId}::uuid
+        AND s.project_id = p.project_id AND s.id = p.session_id
+      RETURNING o.count, o.due, s.id, s.run_id AS "runId", s.conversation_id AS "conversationId"`;
+    if (!late?.due) return {};
+    const { count, due: _, ...session } = late;
+    tx.record({ type: 'LATE_WRITE_REJECTED', level: 'WARN', session, data: { count, by: caller.name } });
+    return {};
+  });
+}
+
+interface LateWrites {
+  count: number;
+  due: boolean;
+  id: string;
+  runId: string | null;
+  conversationId: string | null;
+}
