@@ -19,7 +19,7 @@ export interface DatabaseOptions {
 export interface Database {
   readonly prisma: PrismaClient;
   /** Waits for the statements under way, then gives all connections back. */
-  close(): Promise<void>;
+  readonly close: () => Promise<void>;
 }
 
 /**

@@ -1,0 +1,63 @@
+import { describe, expect, test } from 'vitest';
+import { openDatabase } from '../../src/database/client.js';
+import { createDatabase } from '../support/postgres.js';
+import { query } from '../support/sql.js';
+
+describe('a database client', () => {
+  test('runs in UTC as lifeline, whatever the server is set to', async () => {
+    await using database = await createDatabase();
+    const name = new URL(database.url).pathname.slice(1);
+    await query(database.url, `ALTER DATABASE ${name} SET TimeZone = 'Pacific/Chatham'`);
+    const { prisma, close } = openDatabase(database.url);
+    const at = new Date('2026-01-02T03:04:05.678Z');
+    await prisma.project.create({ data: { id: crypto.randomUUID(), slug: 'utc', name: 'UTC', createdAt: at } });
+
+    const settings =
+      await prisma.$queryRaw`SELECT current_setting('TimeZone') AS zone, current_setting('application_name') AS name`;
+    const [stored] = await query(database.url, 'SELECT created_at FROM projects WHERE slug = $1', ['utc']);
+
+    expect(settings).toEqual([{ zone: 'UTC', name: 'lifeline' }]);
+    expect(stored).toEqual({ created_at: at });
+    await close();
+  });
+
+  test('keeps the options that its URL carries', async () => {
+    await using database = await createDatabase();
+    const { prisma, close } = openDatabase(`${database.url}?options=-c%20geqo%3Doff`);
+
+    const settings =
+      await prisma.$queryRaw`SELECT current_setting('TimeZone') AS zone, current_setting('geqo') AS geqo`;
+
+    expect(settings).toEqual([{ zone: 'UTC', geqo: 'off' }]);
+    await close();
+  });
+
+  test('cancels a statement that runs longer than it may', async () => {
+    await using database = await createDatabase();
+    const { prisma, close } = openDatabase(database.url, { statementTimeoutMs: 50 });
+
+    await expect(prisma.$queryRaw`SELECT pg_sleep(20)::text`).rejects.toThrow('statement timeout');
+    await close();
+  });
+
+  test('replaces connections that the server has cut', async () => {
+    await using database = await createDatabase();
+    const { prisma, close } = openDatabase(database.url, { poolSize: 1 });
+    const [before] = await prisma.$queryRaw<{ pid: number }[]>`SELECT pg_backend_pid() AS pid`;
+    await query(database.url, 'SELECT pg_terminate_backend($1, 5000)', [before?.pid]);
+
+    await expect.poll(() => prisma.project.count().catch(() => 'no connection')).toBe(0);
+    await close();
+  });
+
+  test('tells of each statement to whoever listens', async () => {
+    await using database = await createDatabase();
+    const statements: string[] = [];
+    const { prisma, close } = openDatabase(database.url, { onQuery: (sql) => statements.push(sql) });
+
+    await prisma.project.count();
+
+    expect(statements).toEqual([expect.stringContaining('FROM "public"."projects"')]);
+    await close();
+  });
+});
