@@ -1,5 +1,8 @@
 import { defineConfig } from 'vitest/config';
 
+// Where the counts go that .ci/run adds up.
+const report = process.env.TEST_REPORT;
+
 export default defineConfig({
   test: {
     include: ['tests/**/*.test.ts'],
@@ -9,6 +12,7 @@ export default defineConfig({
     // For tests that start processes, on a machine that is busy with something else.
     testTimeout: 30_000,
     hookTimeout: 60_000,
+    reporters: report ? ['default', ['json', { outputFile: report }]] : ['default'],
     // In CI a test that somebody left alone (`it.only`) fails the run instead of hiding the others.
     allowOnly: !process.env.CI,
   },
