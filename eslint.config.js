@@ -22,9 +22,13 @@ export default defineConfig(
       ],
       // A number in a sentence is a number.
       '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true }],
+      // An empty text is often as good as none.
+      '@typescript-eslint/prefer-nullish-coalescing': ['error', { ignorePrimitives: { string: true } }],
       // Functions that satisfy an asynchronous interface need not wait for anything themselves.
       '@typescript-eslint/require-await': 'off',
-      eqeqeq: 'error',
+      // An optional input is null or absent, and the two mean the same: `== null` asks for both.
+      eqeqeq: ['error', 'always', { null: 'ignore' }],
+      '@typescript-eslint/no-unused-vars': ['error', { ignoreRestSiblings: true, varsIgnorePattern: '^_' }],
       'no-console': 'error',
     },
   },
