@@ -1,0 +1,96 @@
+import { ValidationError } from '../domain/errors.js';
+import { decodeId } from '../domain/id.js';
+import { NODES_MAX_PER_CALL } from '../domain/limits.js';
+import { builder } from './builder.js';
+import type { Context } from './context.js';
+
+// The types that have an id, and where each is found. Their fields are added by the modules of their nouns, so that types
+// which refer to each other need no modules that do.
+
+const inProject = (id: string, { caller }: Context) => ({ projectId_id: { projectId: caller.projectId, id } });
+
+export const ProjectNode = builder.prismaNode('Project', {
+  description: 'A boundary that the database itself enforces: nothing refers across projects. Each has one log.',
+  id: { resolve: ({ id }) => id },
+  findUnique: (id) => ({ id }),
+  nullable: true,
+});
+
+export const ConversationNode = builder.prismaNode('Conversation', {
+  description: 'A chat, an issue, a pull request: a thread on a platform, with at most one open session at a time.',
+  id: { resolve: ({ id }) => id },
+  findUnique: inProject,
+  nullable: true,
+});
+
+export const RunNode = builder.prismaNode('Run', {
+  description: 'Sessions that one coordinator groups.',
+  id: { resolve: ({ id }) => id },
+  findUnique: inProject,
+  nullable: true,
+});
+
+export const SessionNode = builder.prismaNode('Session', {
+  description:
+    'One life of one agent: from the context window it began with to the one it ended with. Identity, lineage and end ' +
+    'facts are written once; a change of context ends the session and, where the trigger says so, starts the next one in ' +
+    'its chain.',
+  id: { resolve: ({ id }) => id },
+  findUnique: inProject,
+  nullable: true,
+});
+
+export const EventNode = builder.prismaNode('Event', {
+  description: "One entry of a project's log. Written once, never changed.",
+  id: { resolve: ({ id }) => id },
+  findUnique: inProject,
+  nullable: true,
+});
+
+const NODES = { Project: ProjectNode, Conversation: ConversationNode, Run: RunNode, Session: SessionNode, Event: EventNode };
+
+/** Where to find what an id names; null for one that can name nothing in the caller's project. */
+function locate(ref: string, { caller }: Context) {
+  const { type, uuid } = decodeId(ref) ?? {};
+  if (!type || !uuid || !(type in NODES)) return null;
+  if (type === 'Project' && uuid !== caller.projectId) return null;
+  return { type: NODES[type as keyof typeof NODES], id: uuid };
+}
+
+builder.queryFields((t) => ({
+  node: t.node({
+    description: 'Null for an id that is unknown, malformed or of another project, and never an error that tells them apart.',
+    args: { id: t.arg.id({ required: true, description: 'Any id of this API.' }) },
+    id: (_, { id }, context) => locate(id, context),
+  }),
+  nodes: t.nodeList({
+    description: 'As `node`, in the order of the ids, each as often as it is named. At most 500.',
+    args: { ids: t.arg.idList({ required: true, description: 'Any ids of this API.' }) },
+    ids: (_, { ids }, context) => {
+      if (ids.length > NODES_MAX_PER_CALL) {
+        throw new ValidationError({ issues: [{ path: 'ids', message: `must have at most ${NODES_MAX_PER_CALL} entries` }] });
+      }
+      return ids.map((id) => locate(id, context));
+    },
+  }),
+}));
+
+const connection = { description: 'A page of a list, in the order that the field names.' };
+const edge = { description: 'An entry of a list, and its place there.' };
+
+export const ConversationConnection = builder.connectionObject(
+  { type: ConversationNode, name: 'ConversationConnection', ...connection },
+  { name: 'ConversationEdge', ...edge },
+);
+export const RunConnection = builder.connectionObject(
+  { type: RunNode, name: 'RunConnection', ...connection },
+  { name: 'RunEdge', ...edge },
+);
+export const SessionConnection = builder.connectionObject(
+  { type: SessionNode, name: 'SessionConnection', ...connection },
+  { name: 'SessionEdge', ...edge },
+);
+export const EventConnection = builder.connectionObject(
+  { type: EventNode, name: 'EventConnection', ...connection },
+  { name: 'EventEdge', ...edge },
+);

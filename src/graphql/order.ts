@@ -1,0 +1,103 @@
+// A list's order is total: its last key is unique in the list. A cursor carries the values by which an entry was placed,
+// not the entry: it outlives the row, it tells nothing that its reader has not seen, and a page costs the same wherever it
+// begins. Nulls come last in either direction.
+import { ValidationError } from '../domain/errors.js';
+
+export interface Key {
+  readonly field: string;
+  /** The to-one relation that holds the field. */
+  readonly relation?: string;
+  readonly type: keyof typeof CODECS;
+  readonly direction: 'asc' | 'desc';
+  readonly nullable?: boolean;
+}
+
+export interface Order {
+  /** Tells one list's cursors from another's. */
+  readonly name: string;
+  readonly keys: readonly Key[];
+}
+
+type Value = Date | bigint | string | null;
+type Row = Readonly<Record<string, unknown>>;
+
+/** How a value stands in a cursor, and which texts stand for one. */
+const CODECS = {
+  instant: {
+    write: (value: Value) => String((value as Date).getTime()),
+    pattern: /^-?\d{1,15}$/,
+    read: (text: string): Value => new Date(Number(text)),
+  },
+  integer: { write: String, pattern: /^\d{1,18}$/, read: (text: string): Value => BigInt(text) },
+  uuid: { write: String, pattern: /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/, read: (text: string): Value => text },
+};
+
+/** The place of a row in the order, as a text for clients. */
+export function cursorOf({ name, keys }: Order, row: Row): string {
+  const values = keys.map(({ field, relation, type }) => {
+    const holder = relation ? (row[relation] as Row) : row;
+    const value = holder[field] as Value;
+    return value === null ? null : CODECS[type].write(value);
+  });
+  return Buffer.from(JSON.stringify([name, ...values])).toString('base64url');
+}
+
+/**
+ * The rows on one side of a cursor, as a Prisma condition: those after it, or those before it where the list is read
+ * backwards.
+ * @throws ValidationError at the path `argument` for every text that `cursorOf` does not write for this order.
+ */
+export function beyond(order: Order, cursor: string, argument: 'after' | 'before'): object {
+  const values = parse(order, cursor);
+  if (!values) throw new ValidationError({ issues: [{ path: argument, message: 'must be a cursor of this very list' }] });
+  return past(order.keys, values, argument === 'before');
+}
+
+/** Prisma's `orderBy`, turned round where the list is read backwards. */
+export function orderBy({ keys }: Order, backwards: boolean): object[] {
+  return keys.map(({ field, relation, direction, nullable }) => {
+    const sort = (direction === 'asc') === backwards ? 'desc' : 'asc';
+    const ordered = { [field]: nullable ? { sort, nulls: backwards ? 'first' : 'last' } : sort };
+    return relation ? { [relation]: ordered } : ordered;
+  });
+}
+
+function parse({ name, keys }: Order, cursor: string): Value[] | null {
+  const parts = partsOf(cursor);
+  if (parts?.length !== keys.length + 1 || parts[0] !== name) return null;
+  const values: Value[] = [];
+  for (const [index, { type, nullable }] of keys.entries()) {
+    const text = parts[index + 1];
+    if (text === null && nullable) values.push(null);
+    else if (typeof text === 'string' && CODECS[type].pattern.test(text)) values.push(CODECS[type].read(text));
+    else return null;
+  }
+  return values;
+}
+
+function partsOf(cursor: string): unknown[] | null {
+  try {
+    const parts: unknown = JSON.parse(Buffer.from(cursor, 'base64url').toString());
+    // Base64 has many spellings of one text; one place has one cursor.
+    const canonical = Buffer.from(JSON.stringify(parts)).toString('base64url');
+    return Array.isArray(parts) && canonical === cursor ? parts : null;
+  } catch {
+    return null;
+  }
+}
+
+function past([key, ...others]: readonly Key[], [value, ...rest]: readonly Value[], backwards: boolean): object {
+  if (!key || value === undefined) return {};
+  const on = (condition: unknown) => {
+    const field = { [key.field]: condition };
+    return key.relation ? { [key.relation]: field } : field;
+  };
+  const operator = (key.direction === 'asc') === backwards ? 'lt' : 'gt';
+  let strictly: object[];
+  if (value === null) strictly = backwards ? [on({ not: null })] : [];
+  else strictly = [on({ [operator]: value }), ...(key.nullable && !backwards ? [on(null)] : [])];
+  if (others.length === 0) return { OR: strictly };
+  const either = { OR: [...strictly, { AND: [on(value), past(others, rest, backwards)] }] };
+  // Implied by the alternatives, but only so does PostgreSQL begin to read the index at the cursor.
+  return key.nullable ? either : { AND: [on({ [`${operator}e`]: value }), either] };
+}

@@ -1,0 +1,89 @@
+// The three scalars of the contract. What they refuse they refuse with a TypeError-like sentence: GraphQL adds the place
+// and, for a variable, the code.
+import { GraphQLError, Kind, type ObjectValueNode, type ValueNode } from 'graphql';
+import { EARLIEST_INSTANT, LATEST_INSTANT } from '../domain/limits.js';
+
+const DATE_TIME = /^(\d{4})-(\d\d)-(\d\d)T([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d+)?(Z|[+-]([01]\d|2[0-3]):[0-5]\d)$/i;
+
+/**
+ * The instant that a full RFC 3339 date-time names, to the millisecond: with seconds and an offset, in the years 0001 to
+ * 9999. Digits beyond the millisecond are cut off.
+ * @throws GraphQLError for every other value, a day that the calendar does not have among them.
+ */
+export function parseDateTime(value: unknown): Date {
+  const [, year, month, day] = (typeof value === 'string' && DATE_TIME.exec(value)) || [];
+  const instant = new Date(typeof value === 'string' ? value.toUpperCase() : NaN);
+  // `Date` turns 30 February into 2 March. Day 0 of the month after is the last of this one.
+  const lastDay = new Date(Date.UTC(2000, Number(month), 0));
+  lastDay.setUTCFullYear(Number(year), Number(month), 0);
+  if (!year || Number(day) > lastDay.getUTCDate() || !(instant >= EARLIEST_INSTANT && instant <= LATEST_INSTANT)) {
+    throw new GraphQLError('A DateTime is written like 2026-01-31T12:00:00.000Z, with an offset.');
+  }
+  return instant;
+}
+
+/** RFC 3339 in UTC with milliseconds. */
+export function serializeDateTime(value: unknown): string {
+  if (value instanceof Date) return value.toISOString();
+  throw new GraphQLError('DateTime cannot represent a value that is no Date.');
+}
+
+/** @throws GraphQLError where the value is no integer of at most 53 bits. */
+export function parseSafeInt(value: unknown): bigint {
+  if (Number.isSafeInteger(value)) return BigInt(value as number);
+  throw new GraphQLError('A SafeInt is an integer between -(2^53 - 1) and 2^53 - 1.');
+}
+
+/** A JSON number: 53 bits hold every position that a project can reach in a thousand years. */
+export function serializeSafeInt(value: unknown): number {
+  const number = typeof value === 'bigint' ? Number(value) : value;
+  if (Number.isSafeInteger(number)) return number as number;
+  throw new GraphQLError('SafeInt cannot represent a value beyond 53 bits.');
+}
+
+/**
+ * The JSON value that a literal in a document stands for. Written without recursion, since a document may nest deeper than
+ * the stack; keys named like a prototype's property are ordinary data. An absent variable is null.
+ */
+export function parseJsonLiteral(root: ValueNode, variables?: Record<string, unknown> | null): unknown {
+  const result: Record<string, unknown> = {};
+  const pending: { node: ValueNode; into: Record<string, unknown>; key: string }[] = [
+    { node: root, into: result, key: 'value' },
+  ];
+  for (let next = pending.pop(); next; next = pending.pop()) {
+    const { node, into, key } = next;
+    if (node.kind === Kind.LIST) {
+      const list = new Array<unknown>(node.values.length);
+      into[key] = list;
+      node.values.forEach((value, index) =>
+        pending.push({ node: value, into: list as unknown as Record<string, unknown>, key: String(index) }),
+      );
+    } else if (node.kind === Kind.OBJECT) {
+      const object = emptyObject(node);
+      into[key] = object;
+      for (const field of node.fields) pending.push({ node: field.value, into: object, key: field.name.value });
+    } else {
+      into[key] = leaf(node, variables);
+    }
+  }
+  return result.value;
+}
+
+/** All keys, in their order and as properties of its own: assigning to them later cannot reach a prototype. */
+function emptyObject(node: ObjectValueNode): Record<string, unknown> {
+  return Object.fromEntries(node.fields.map((field) => [field.name.value, null]));
+}
+
+function leaf(node: Exclude<ValueNode, { kind: Kind.LIST | Kind.OBJECT }>, variables?: Record<string, unknown> | null) {
+  switch (node.kind) {
+    case Kind.INT:
+    case Kind.FLOAT:
+      return Number(node.value);
+    case Kind.VARIABLE:
+      return variables?.[node.name.value] ?? null;
+    case Kind.NULL:
+      return null;
+    default:
+      return node.value;
+  }
+}
