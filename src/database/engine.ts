@@ -44,12 +44,24 @@ function loaded(): Promise<void> {
   loading ??= (async () => {
     const folder = path.dirname(createRequire(import.meta.url).resolve('@prisma/schema-engine-wasm'));
     const bytes = await readFile(path.join(folder, 'schema_engine_bg.wasm'));
-    const { instance } = await WebAssembly.instantiate(bytes, { './schema_engine_bg.js': { ...glue } });
+    const { instance } = await WebAssembly.instantiate(bytes, { './schema_engine_bg.js': imports() });
     // Its declarations leave out the function by which the two halves of the package meet.
     (glue as typeof glue & { __wbg_set_wasm(exports: object): void }).__wbg_set_wasm(instance.exports);
     instance.exports.__wbindgen_start();
   })();
   return loading;
+}
+
+/**
+ * What the engine calls of JavaScript. It arms a timer of 10 s for its lock and never clears it: that may not keep a process
+ * which has nothing else to do from ending.
+ */
+function imports(): object {
+  const idle = ([name, call]: [string, unknown]): [string, unknown] =>
+    name.startsWith('__wbg_setTimeout')
+      ? [name, (...args: unknown[]) => (call as (...args: unknown[]) => NodeJS.Timeout)(...args).unref()]
+      : [name, call];
+  return Object.fromEntries(Object.entries(glue).map(idle));
 }
 
 /** Node has it; the library that TypeScript keeps for servers does not. */
