@@ -1,14 +1,17 @@
-FROM node:22-slim AS build
+FROM node:22-slim AS base
+# Prisma would download a binary at install that is never started; with one named it does not.
+ENV PRISMA_SCHEMA_ENGINE_BINARY=/usr/local/bin/node
 WORKDIR /lifeline
+
+FROM base AS build
 COPY package.json package-lock.json ./
 RUN npm ci
 COPY . .
 RUN npm run build
 
-FROM node:22-slim
+FROM base
 ENV NODE_ENV=production \
     LIFELINE_DATA_DIR=/var/lib/lifeline
-WORKDIR /lifeline
 COPY package.json package-lock.json ./
 RUN npm ci --omit=dev && npm cache clean --force
 COPY --from=build /lifeline/dist dist
