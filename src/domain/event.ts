@@ -99,6 +99,9 @@ export interface ReportedEvent {
   readonly toolName?: string | null;
   readonly data?: unknown;
   readonly metadata?: unknown;
+  readonly causeId?: string | null;
+  /** The `dedupeKey` of the cause, for a caller who has not been told its id yet. */
+  readonly causeDedupeKey?: string | null;
   readonly occurredAt?: Date | null;
   readonly dedupeKey?: string | null;
 }
@@ -117,6 +120,10 @@ export function checkEvent(issues: Issues, path: string, event: ReportedEvent, n
   checkName(issues, `${path}.name`, event.name);
   checkName(issues, `${path}.toolName`, event.toolName);
   checkKey(issues, `${path}.dedupeKey`, event.dedupeKey);
+  checkKey(issues, `${path}.causeDedupeKey`, event.causeDedupeKey);
+  if (event.causeId != null && event.causeDedupeKey != null) {
+    issues.add(`${path}.causeDedupeKey`, 'must not be given beside causeId');
+  }
   checkPast(issues, `${path}.occurredAt`, event.occurredAt, now);
   const json = { limitBytes: JSON_MAX_BYTES, shape: 'object' } as const;
   return (

@@ -62,22 +62,8 @@ export async function transitionSession(
   input: TransitionSessionInput,
 ): Promise<Once<Transition>> {
   checkTransition(input, store.now());
-  const { projectId } = caller;
-  const request = {
-    mutation: 'transitionSession',
-    input,
-    remember: ({ ended, session, created }: Transition) => ({
-      endedId: ended?.id ?? null,
-      sessionId: session?.id ?? null,
-      created,
-    }),
-    recall: async (db: Prisma.TransactionClient, answer: Record<string, unknown>): Promise<Transition> => ({
-      ended: answer['endedId'] ? await readSession(db, projectId, String(answer['endedId'])) : null,
-      session: answer['sessionId'] ? await readSession(db, projectId, String(answer['sessionId'])) : null,
-      created: answer['created'] === true,
-    }),
-  };
-  return transactOnce(store, caller, request, async (tx) => {
+  const request = { mutation: 'transitionSession', input, rows: { ended: readSession, session: readSession } };
+  return transactOnce<Transition>(store, caller, request, async (tx) => {
     const { trigger, outcome, note, occurredAt, next } = input;
     const place = await lockPlace(tx, input);
     const [open] = place ? await lockHolders(tx, place) : [];
@@ -101,7 +87,7 @@ export async function transitionSession(
         : { kind: 'CONVERSATION', ...place, ...defaultPolicy({ kind: 'CONVERSATION' }) }),
       ...said(next),
       ...continueChain(parent, id),
-      projectId,
+      projectId: tx.projectId,
       id,
       startReason: plan.startReason,
     };
@@ -169,7 +155,7 @@ async function lockPlace(tx: Transaction, input: TransitionSessionInput): Promis
 
 /** The fields of the next session that its caller says; what is not said is inherited. */
 function said(next: NextSession | null | undefined): Partial<Prisma.SessionCreateManyInput> {
-  const { workspace, metadata, ...fields } = next ?? {};
+  const { workspace, metadata, ...fields }: NextSession = next ?? {};
   const given = { ...fields, ...workspace, ...(metadata != null && { metadata: metadata as Prisma.InputJsonObject }) };
   return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
 }

@@ -1,23 +1,15 @@
 import type { Event } from '../database/client.js';
 import { NotFoundError } from '../domain/errors.js';
-import { isClientEventType, type EventLevel, type EventType } from '../domain/event.js';
+import { checkEvent, type EventLevel, type ReportedEvent } from '../domain/event.js';
 import { encodeId } from '../domain/id.js';
-import { checkJson } from '../domain/json.js';
-import { checkCount, checkKey, checkName, checkPast, EVENTS_MAX_PER_CALL, Issues, JSON_MAX_BYTES } from '../domain/limits.js';
+import { checkCount, EVENTS_MAX_PER_CALL, Issues } from '../domain/limits.js';
 import { lockSession, moveSession, refuseEnded } from './lifecycle.js';
+import type { Subject } from './log.js';
 import type { Caller, Store } from './store.js';
 import { transact, type Transaction } from './transaction.js';
 
-export interface EventInput {
-  type: EventType;
-  name?: string | null;
+export interface EventInput extends ReportedEvent {
   level: EventLevel;
-  toolName?: string | null;
-  data?: unknown;
-  metadata?: unknown;
-  causeId?: string | null;
-  occurredAt?: Date | null;
-  dedupeKey?: string | null;
 }
 
 export interface AppendEventsInput {
@@ -33,49 +25,50 @@ export interface AppendEventsInput {
 export async function appendEvents(
   store: Store,
   caller: Caller,
-  input: AppendEventsInput,
+  { sessionId, events }: AppendEventsInput,
 ): Promise<{ events: Event[]; position: bigint }> {
-  checkAppend(input, store.now());
+  checkAppend(events, store.now());
   return transact(store, caller, async (tx) => {
-    const session = await lockSession(tx, input.sessionId);
-    const known = await knownEvents(tx, session.id, input.events);
-    const isNew = ({ dedupeKey }: EventInput): boolean => dedupeKey == null || !known.has(dedupeKey);
-    if (!input.events.some(isNew)) return { events: input.events.flatMap(({ dedupeKey }) => known.get(dedupeKey ?? '') ?? []) };
-
-    await refuseEnded(tx, session);
-    await requireCauses(tx, input.events);
-    tx.showLife(session.id);
-    const alive = await moveSession(tx, session, 'activity');
-    const events = input.events.map((event) => {
-      const { dedupeKey } = event;
-      const present = dedupeKey == null ? undefined : known.get(dedupeKey);
-      if (present) return present;
-      const { data, metadata, ...rest } = event;
-      const recorded = tx.record({
-        ...rest,
-        session: alive,
-        data: (data ?? {}) as object,
-        metadata: (metadata ?? {}) as object,
-      });
-      if (dedupeKey != null) known.set(dedupeKey, recorded);
-      return recorded;
-    });
-    return { events };
+    const session = await lockSession(tx, sessionId);
+    const known = await readKnown(tx, sessionId, events);
+    if (!events.every(({ dedupeKey }) => known.has(dedupeKey))) {
+      await refuseEnded(tx, session);
+      await requireCauses(tx, events);
+      tx.showLife(sessionId);
+      const alive = await moveSession(tx, session, 'activity');
+      return { events: events.map((event) => known.get(event.dedupeKey) ?? record(tx, alive, event, known)) };
+    }
+    return { events: events.flatMap(({ dedupeKey }) => known.get(dedupeKey) ?? []) };
   });
 }
 
-/** The session's events that the call repeats, by their keys. */
-async function knownEvents(
-  tx: Transaction,
-  sessionId: string,
-  events: readonly EventInput[],
-): Promise<Map<string, Event>> {
-  const keys = events.flatMap(({ dedupeKey }) => dedupeKey ?? []);
+/** Events of a session by their keys; what has no key is known to nobody. */
+type KnownEvents = Map<string | null | undefined, Event>;
+
+function record(tx: Transaction, session: Subject, event: EventInput, known: KnownEvents): Event {
+  const { causeDedupeKey, dedupeKey, data, metadata, ...rest } = event;
+  const cause = causeDedupeKey == null ? undefined : known.get(causeDedupeKey);
+  if (causeDedupeKey != null && !cause) throw new NotFoundError({ kind: 'Event', ref: causeDedupeKey });
+  const recorded = tx.record({
+    ...rest,
+    session,
+    dedupeKey,
+    data: data ?? {},
+    metadata: metadata ?? {},
+    causeId: cause?.id ?? event.causeId,
+  });
+  if (dedupeKey != null) known.set(dedupeKey, recorded);
+  return recorded;
+}
+
+/** The session's events that the call repeats or names as causes. */
+async function readKnown(tx: Transaction, sessionId: string, events: readonly EventInput[]): Promise<KnownEvents> {
+  const keys = events.flatMap(({ dedupeKey, causeDedupeKey }) => [dedupeKey ?? [], causeDedupeKey ?? []].flat());
   if (keys.length === 0) return new Map();
   const found = await tx.db.event.findMany({
-    where: { projectId: tx.projectId, sessionId, dedupeKey: { in: keys } },
+    where: { projectId: tx.projectId, sessionId, dedupeKey: { in: [...new Set(keys)] } },
   });
-  return new Map(found.map((event) => [event.dedupeKey ?? '', event]));
+  return new Map(found.map((event) => [event.dedupeKey, event]));
 }
 
 /** @throws NotFoundError for the first cause that is no event of the project. */
@@ -91,21 +84,10 @@ async function requireCauses(tx: Transaction, events: readonly EventInput[]): Pr
   if (missing) throw new NotFoundError({ kind: 'Event', ref: encodeId('Event', missing) });
 }
 
-function checkAppend({ events }: AppendEventsInput, now: Date): void {
+function checkAppend(events: readonly EventInput[], now: Date): void {
   const issues = new Issues();
   checkCount(issues, 'input.events', events, EVENTS_MAX_PER_CALL);
   issues.throwIfAny();
-  const json = { limitBytes: JSON_MAX_BYTES, shape: 'object' } as const;
-  for (const [index, event] of events.entries()) {
-    const path = `input.events.${index}`;
-    if (!isClientEventType(event.type)) issues.add(`${path}.type`, `must not be ${event.type}: the service alone writes it`);
-    if (event.type === 'CUSTOM' && event.name == null) issues.add(`${path}.name`, 'must be given for a CUSTOM event');
-    checkName(issues, `${path}.name`, event.name);
-    checkName(issues, `${path}.toolName`, event.toolName);
-    checkKey(issues, `${path}.dedupeKey`, event.dedupeKey);
-    checkPast(issues, `${path}.occurredAt`, event.occurredAt, now);
-    checkJson(issues, `${path}.data`, event.data, json);
-    checkJson(issues, `${path}.metadata`, event.metadata, json);
-  }
+  for (const [index, event] of events.entries()) checkEvent(issues, `input.events.${index}`, event, now);
   issues.throwIfAny();
 }

@@ -29,7 +29,7 @@ export function followLog(
       let cursor = batch.position;
       let toldAt = Date.now();
       let told = cursor;
-      while (!signal.aborted) {
+      for (;;) {
         if (batch.caughtUp) {
           const patience = cursor > told ? Math.max(0, toldAt + QUIET_MS - Date.now()) : undefined;
           await tail.beyond(cursor, signal, patience);
@@ -75,7 +75,7 @@ export function followChanges(
     try {
       let cursor = tail.head;
       yield;
-      while (!signal.aborted) {
+      for (;;) {
         await tail.beyond(cursor, signal);
         if (signal.aborted) return;
         const stretch = tail.since(cursor);

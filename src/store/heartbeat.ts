@@ -92,7 +92,7 @@ function condemn(tx: Transaction, session: Session): Promise<Session> {
 /** A beat of a zombie revives nothing: somebody has to look. Recorded once per verdict. */
 async function contradictVerdict(tx: Transaction, session: Session): Promise<Session> {
   const evidence = (session.evidence ?? {}) as Record<string, unknown>;
-  if (session.state !== 'ZOMBIE' || evidence['contradictedAt']) return session;
+  if (session.state !== 'ZOMBIE' || evidence.contradictedAt) return session;
   const [contradicted] = await tx.db.session.updateManyAndReturn({
     where: { projectId: session.projectId, id: session.id },
     data: {

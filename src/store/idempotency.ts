@@ -1,5 +1,5 @@
 // A call with an idempotency key happens once: its record commits with the change that it names, and who repeats it within
-// a day is answered with what the first call was answered.
+// a day is answered with what the first call was answered, rows as they stand now.
 import { createHash } from 'node:crypto';
 import type { Prisma } from '../database/client.js';
 import { DomainError, IdempotencyConflictError } from '../domain/errors.js';
@@ -8,16 +8,15 @@ import { transact, type Transaction } from './transaction.js';
 
 const KEPT_MS = 24 * 60 * 60 * 1000;
 
-/** What is kept of an answer: ids of rows, and flags. */
-export type Answer = Record<string, string | boolean | null>;
+type Reader = (db: Prisma.TransactionClient, projectId: string, id: string) => Promise<{ id: string }>;
+
+/** A result's fields that are rows, by the function that reads one; of a row the id is kept, of the rest the value. */
+export type Rows<T> = Partial<Record<keyof T & string, Reader>>;
 
 export interface Request<T> {
   mutation: string;
-  input: { idempotencyKey?: string | null | undefined };
-  /** What of the result to keep. */
-  remember(result: T): Answer;
-  /** The result again from what was kept, with its rows as they stand now. */
-  recall(db: Prisma.TransactionClient, answer: Answer): Promise<T>;
+  input: { idempotencyKey?: string | null };
+  rows: Rows<T>;
 }
 
 export type Once<T> = { replayed: boolean; position: bigint } & T;
@@ -29,20 +28,19 @@ export type Once<T> = { replayed: boolean; position: bigint } & T;
 export async function transactOnce<T extends object>(
   store: Store,
   caller: Caller,
-  request: Request<T>,
+  { mutation, input: { idempotencyKey: key, ...input }, rows }: Request<T>,
   work: (tx: Transaction) => Promise<T>,
 ): Promise<Once<T>> {
-  const { idempotencyKey: key, ...input } = request.input;
   if (key == null) return { replayed: false, ...(await transact(store, caller, work)) };
-  const { mutation } = request;
+  const { projectId } = caller;
   const inputHash = hashOf(input);
 
   const replay = async (db: Prisma.TransactionClient, now: Date): Promise<Once<T> | null> => {
-    const kept = await db.idempotencyKey.findUnique({ where: { projectId_key: { projectId: caller.projectId, key } } });
+    const kept = await db.idempotencyKey.findUnique({ where: { projectId_key: { projectId, key } } });
     if (!kept || kept.createdAt.getTime() < now.getTime() - KEPT_MS) return null;
     if (kept.mutation !== mutation || kept.inputHash !== inputHash) throw new IdempotencyConflictError({ key });
-    const result = await request.recall(db, kept.answer as Answer);
-    return { ...result, replayed: true, position: kept.position };
+    const result = await recall(db, projectId, kept.answer as Answer, rows);
+    return { ...(result as T), replayed: true, position: kept.position };
   };
 
   try {
@@ -51,9 +49,9 @@ export async function transactOnce<T extends object>(
       if (replayed) return replayed;
       // An expired record of the same key makes room; a fresh one of a rival shows as a conflict when ours is written.
       const expired = new Date(tx.now.getTime() - KEPT_MS);
-      await tx.db.idempotencyKey.deleteMany({ where: { projectId: tx.projectId, key, createdAt: { lt: expired } } });
+      await tx.db.idempotencyKey.deleteMany({ where: { projectId, key, createdAt: { lt: expired } } });
       const result = await work(tx);
-      tx.remember({ key, mutation, inputHash, answer: request.remember(result) });
+      tx.remember({ key, mutation, inputHash, answer: remember(result, rows) });
       return { ...result, replayed: false };
     });
   } catch (error) {
@@ -65,7 +63,31 @@ export async function transactOnce<T extends object>(
   }
 }
 
-/** The same for inputs that mean the same: absent is null is undefined only where JSON says so, keys in any order. */
+type Answer = Record<string, string | boolean | null>;
+
+function remember<T extends object>(result: T, rows: Rows<T>): Answer {
+  const kept = Object.entries(result).map(([field, value]) => [
+    field,
+    field in rows ? ((value as { id: string } | null)?.id ?? null) : (value as boolean),
+  ]);
+  return Object.fromEntries(kept) as Answer;
+}
+
+async function recall(
+  db: Prisma.TransactionClient,
+  projectId: string,
+  answer: Answer,
+  rows: Partial<Record<string, Reader>>,
+): Promise<object> {
+  const result: Record<string, unknown> = {};
+  for (const [field, value] of Object.entries(answer)) {
+    const read = rows[field];
+    result[field] = read && typeof value === 'string' ? await read(db, projectId, value) : value;
+  }
+  return result;
+}
+
+/** The same for inputs that say the same, their fields in whatever order. */
 function hashOf(input: object): string {
   const canonical = JSON.stringify(input, (_key, value: unknown) =>
     value !== null && typeof value === 'object' && !Array.isArray(value)

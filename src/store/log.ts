@@ -1,13 +1,19 @@
 // The one writer of events. What a transaction records is collected, and written by one statement at its end: the row lock
 // on the project is held for that statement and the commit, and so positions are gapless and in the order of commit.
-import { Prisma, type Event } from '../database/client.js';
+import type { Prisma, Event } from '../database/client.js';
 import type { EventLevel, EventType } from '../domain/event.js';
 import { newId } from '../domain/id.js';
 
+/** The session that an event belongs to: its run and conversation are the event's too. */
+export interface Subject {
+  id: string;
+  runId: string | null;
+  conversationId: string | null;
+}
+
 export interface NewEvent {
   type: EventType;
-  /** Whose session it belongs to. Its run and conversation are the event's too, unless given. */
-  session?: { id: string; runId: string | null; conversationId: string | null };
+  session?: Subject;
   runId?: string | null;
   conversationId?: string | null;
   name?: string | null;
@@ -47,8 +53,8 @@ export function draft(projectId: string, event: NewEvent): Event {
     name: event.name ?? null,
     level: event.level ?? 'INFO',
     toolName: event.toolName ?? null,
-    data: (event.data ?? {}) as Prisma.JsonObject,
-    metadata: (event.metadata ?? {}) as Prisma.JsonObject,
+    data: event.data ?? {},
+    metadata: event.metadata ?? {},
     causeId: event.causeId ?? null,
     dedupeKey: event.dedupeKey ?? null,
     occurredAt: event.occurredAt ?? new Date(0),

@@ -27,14 +27,7 @@ export async function createRun(store: Store, caller: Caller, input: CreateRunIn
   checkCreate(input, store.now());
   const { projectId } = caller;
   const { externalId, coordinatorName, coordinatorSessionId, occurredAt } = input;
-  const request = {
-    mutation: 'createRun',
-    input,
-    remember: ({ run }: { run: Run }) => ({ runId: run.id }),
-    recall: async (db: Prisma.TransactionClient, { runId }: Record<string, unknown>) => ({
-      run: await db.run.findUniqueOrThrow({ where: { projectId_id: { projectId, id: String(runId) } } }),
-    }),
-  };
+  const request = { mutation: 'createRun', input, rows: { run: readRun } };
   return transactOnce(store, caller, request, async (tx) => {
     if (coordinatorSessionId) await requireSession(tx, coordinatorSessionId);
     if (externalId) await requireFreeExternalId(tx, externalId);
@@ -51,7 +44,7 @@ export async function createRun(store: Store, caller: Caller, input: CreateRunIn
           description: input.description,
           coordinatorName,
           coordinatorSessionId,
-          metadata: (input.metadata ?? {}) as Prisma.InputJsonObject,
+          metadata: input.metadata ?? {},
           ...(occurredAt && { startedAt: earlier(occurredAt, tx.now) }),
         },
       ],
@@ -135,6 +128,13 @@ async function lockRun(tx: Transaction, runId: string): Promise<Run> {
     SELECT ${RUN_COLUMNS} FROM runs r
     WHERE r.project_id = ${tx.projectId}::uuid AND r.id = ${runId}::uuid FOR NO KEY UPDATE`;
   if (!run) throw new NotFoundError({ kind: 'Run', ref: encodeId('Run', runId) });
+  return run;
+}
+
+/** A run as it stands, not locked. */
+export async function readRun(db: Prisma.TransactionClient, projectId: string, id: string): Promise<Run> {
+  const run = await db.run.findUnique({ where: { projectId_id: { projectId, id } } });
+  if (!run) throw new NotFoundError({ kind: 'Run', ref: encodeId('Run', id) });
   return run;
 }
 

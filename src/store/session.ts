@@ -16,7 +16,13 @@ import {
 } from '../domain/limits.js';
 import { mergePatch } from '../domain/patch.js';
 import { checkPolicy, defaultPolicy, mergePolicy, type LivenessPolicyOverride } from '../domain/liveness.js';
-import { defaultStartReason, type EndReason, type Outcome, type SessionKind, type StartReason } from '../domain/session.js';
+import {
+  defaultStartReason,
+  type EndReason,
+  type Outcome,
+  type SessionKind,
+  type StartReason,
+} from '../domain/session.js';
 import { checkWorkspace, type Workspace } from '../domain/workspace.js';
 import { transactOnce, type Once } from './idempotency.js';
 import { endLocked, lockOpenSession, lockSession } from './lifecycle.js';
@@ -50,30 +56,21 @@ export interface StartSessionInput {
   takeOver: boolean;
 }
 
+interface Started {
+  session: Session;
+  /** The holder of the place that made way. */
+  superseded: Session | null;
+}
+
 /**
  * Begins a session in its place, continuing the chain of `parentId`, else of the place's newest session.
  * @throws SessionAlreadyOpenError where the place is held and `takeOver` is not set; RunNotActiveError.
  */
-export async function startSession(
-  store: Store,
-  caller: Caller,
-  input: StartSessionInput,
-): Promise<Once<{ session: Session; superseded: Session | null }>> {
+export async function startSession(store: Store, caller: Caller, input: StartSessionInput): Promise<Once<Started>> {
   checkStart(input, store.now());
   const { projectId } = caller;
-  const request = {
-    mutation: 'startSession',
-    input,
-    remember: ({ session, superseded }: { session: Session; superseded: Session | null }) => ({
-      sessionId: session.id,
-      supersededId: superseded?.id ?? null,
-    }),
-    recall: async (db: Prisma.TransactionClient, answer: Record<string, unknown>) => ({
-      session: await readSession(db, projectId, String(answer['sessionId'])),
-      superseded: answer['supersededId'] ? await readSession(db, projectId, String(answer['supersededId'])) : null,
-    }),
-  };
-  return transactOnce(store, caller, request, async (tx) => {
+  const request = { mutation: 'startSession', input, rows: { session: readSession, superseded: readSession } };
+  return transactOnce<Started>(store, caller, request, async (tx) => {
     await requireFreeHandles(tx, input);
     const conversation = input.conversation ? await openConversation(tx, input.conversation) : null;
     const place = { conversationId: conversation?.id ?? null, agentName: input.agentName ?? null };
@@ -109,7 +106,7 @@ export async function startSession(
         assistant: input.assistant,
         taskId: input.taskId,
         title: input.title,
-        metadata: (input.metadata ?? {}) as Prisma.InputJsonObject,
+        metadata: input.metadata ?? {},
         runId: input.runId ?? (await inheritedRun(tx, spawner?.runId ?? null)),
         spawnedById: spawner?.id,
         depth: depthBelow(spawner),
@@ -184,18 +181,7 @@ export async function endSession(
   checkName(issues, 'input.by', input.by);
   checkPast(issues, 'input.occurredAt', input.occurredAt, store.now());
   issues.throwIfAny();
-  const request = {
-    mutation: 'endSession',
-    input,
-    remember: ({ session, alreadyEnded }: { session: Session; alreadyEnded: boolean }) => ({
-      sessionId: session.id,
-      alreadyEnded,
-    }),
-    recall: async (db: Prisma.TransactionClient, { sessionId, alreadyEnded }: Record<string, unknown>) => ({
-      session: await readSession(db, caller.projectId, String(sessionId)),
-      alreadyEnded: alreadyEnded === true,
-    }),
-  };
+  const request = { mutation: 'endSession', input, rows: { session: readSession } };
   return transactOnce(store, caller, request, async (tx) => {
     const session = await lockSession(tx, input.sessionId);
     if (session.endedAt) return { session, alreadyEnded: true };
@@ -275,7 +261,7 @@ function changesOf(session: Session, input: UpdateSessionInput): Partial<Prisma.
     const issues = new Issues();
     checkJson(issues, 'input.metadataPatch', metadata, { limitBytes: JSON_MAX_BYTES, shape: 'object' });
     issues.throwIfAny();
-    if (JSON.stringify(metadata) !== JSON.stringify(session.metadata)) wanted['metadata'] = metadata;
+    if (JSON.stringify(metadata) !== JSON.stringify(session.metadata)) wanted.metadata = metadata;
   }
   const current: Record<string, unknown> = session;
   return Object.fromEntries(

@@ -33,7 +33,7 @@ const CLOCK_CHECK_MS = 60_000;
 
 /** Resolves once the database has answered and its clock is known. */
 export async function createStore(parts: { database: Database; bus: Bus; log: Logger }): Promise<Store> {
-  const { database, bus, log } = parts;
+  const { database, log } = parts;
   const tails = new Map<string, LogTail>();
   let offsetMs = await clockOffset(database);
   const checking = setInterval(() => {

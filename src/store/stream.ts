@@ -2,7 +2,9 @@
 // generator whose waits know a signal, and whose `return()` gives that signal first.
 
 /** Runs the generator with a signal that is given when its consumer leaves, or when `close` is. */
-export function stream<T>(generate: (signal: AbortSignal) => AsyncGenerator<T, void, void>): AsyncGenerator<T, void, void> {
+export function stream<T>(
+  generate: (signal: AbortSignal) => AsyncGenerator<T, void, void>,
+): AsyncGenerator<T, void, void> {
   const leaving = new AbortController();
   const generator = generate(leaving.signal);
   return {

@@ -71,15 +71,8 @@ export class LogTail {
   /** The events after the cursor up to the head, or null where they are no longer at hand. */
   since(cursor: bigint): Event[] | null {
     if (cursor < this.#from) return null;
-    // Positions have no gap while all of them are kept, but a purge may have left some: search, do not calculate.
-    let low = 0;
-    let high = this.#kept.length;
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if ((this.#kept[middle] as Event).position <= cursor) low = middle + 1;
-      else high = middle;
-    }
-    return this.#kept.slice(low);
+    // From the end, since most cursors are near it; and by search, since a purge may have left gaps.
+    return this.#kept.slice(this.#kept.findLastIndex(({ position }) => position <= cursor) + 1);
   }
 
   /** Resolves once the head is beyond the cursor, the signal is given, or `timeoutMs` have passed. */
@@ -142,7 +135,7 @@ export class LogTail {
         if (failing) this.#store.log.info('the log can be read again: live updates go on');
         failing = false;
       } catch (error) {
-        if (!failing) this.#store.log.error({ err: error }, 'the log cannot be read: live updates wait for the database');
+        if (!failing) this.#store.log.error({ err: error }, 'the log cannot be read: live updates wait for it');
         failing = true;
         await sleep(RETRY_MS, undefined, { signal }).catch(() => undefined);
         continue;
@@ -164,11 +157,11 @@ export class LogTail {
   }
 
   async #catchUp(signal: AbortSignal): Promise<void> {
-    for (let caughtUp = false; !caughtUp && !signal.aborted; ) {
+    for (;;) {
       const batch = await readLog(this.#store, this.#projectId, { after: this.#head, first: STRETCH_EVENTS });
       if (signal.aborted) return;
-      caughtUp = batch.caughtUp;
       if (batch.position > this.#head) this.#advance(batch.events, batch.position);
+      if (batch.caughtUp) return;
     }
   }
 
@@ -178,8 +171,8 @@ export class LogTail {
       this.#keptBytes += event.sizeBytes;
     }
     let dropped = 0;
-    while (this.#kept.length - dropped > KEPT_EVENTS || this.#keptBytes > KEPT_BYTES) {
-      const oldest = this.#kept[dropped] as Event;
+    for (const oldest of this.#kept) {
+      if (this.#kept.length - dropped <= KEPT_EVENTS && this.#keptBytes <= KEPT_BYTES) break;
       this.#from = oldest.position;
       this.#keptBytes -= oldest.sizeBytes;
       dropped += 1;

@@ -6,7 +6,7 @@ import type { Event, Prisma } from '../database/client.js';
 import { decodeIdOf } from '../domain/id.js';
 import { DomainError, SessionEndedError } from '../domain/errors.js';
 import { isRetryable, unavailable } from './conflict.js';
-import { draft, writeLog, type NewEvent, type Remembered } from './log.js';
+import { draft, writeLog, type NewEvent, type Remembered, type Subject } from './log.js';
 import type { Caller, Store } from './store.js';
 
 export class Transaction {
@@ -95,7 +95,7 @@ export async function transact<T extends object>(
 
 /** Tells the log of a write that came after the end: at most once per session and minute, with a count. */
 async function recordLateWrite(store: Store, caller: Caller, error: SessionEndedError): Promise<void> {
-  const sessionId = decodeIdOf('Session', String(error.extensions['sessionId']));
+  const sessionId = decodeIdOf('Session', String(error.extensions.sessionId));
   await transact(store, caller, async (tx) => {
     // One statement counts and decides: two late writers at once count as two and record one event.
     const [late] = await tx.db.$queryRaw<LateWrites[]>`
@@ -118,10 +118,7 @@ async function recordLateWrite(store: Store, caller: Caller, error: SessionEnded
   });
 }
 
-interface LateWrites {
+interface LateWrites extends Subject {
   count: number;
   due: boolean;
-  id: string;
-  runId: string | null;
-  conversationId: string | null;
 }
