@@ -2,6 +2,7 @@
 // transaction; only one that has something to tell the log goes the long way, under the lock on its session.
 import type { Session } from '../database/client.js';
 import { checkRange, checkTitle, Issues } from '../domain/limits.js';
+import { recommend, type RecommendedAction } from '../domain/signal.js';
 import { lockOpenSession, moveSession } from './lifecycle.js';
 import { SESSION_COLUMNS } from './row.js';
 import type { Caller, Store } from './store.js';
@@ -15,10 +16,6 @@ export interface HeartbeatInput {
   processAlive?: boolean | null;
 }
 
-export type RecommendedAction = 'NONE' | 'CHECKPOINT' | 'SUSPEND' | 'STOP';
-
-/** From here on an agent should save its work before its context is full. */
-const CHECKPOINT_AT_PERCENT = 80;
 /** The log tells of the context where it has moved by so much since it last told. */
 const CONTEXT_STEP_PERCENT = 5;
 
@@ -38,7 +35,7 @@ export async function heartbeat(
   issues.throwIfAny();
   const beat = (await plainBeat(store, caller, input)) ?? (await tellingBeat(store, caller, input));
   const { contextPercent, session } = beat;
-  return { session, recommendedAction: (contextPercent ?? 0) >= CHECKPOINT_AT_PERCENT ? 'CHECKPOINT' : 'NONE' };
+  return { session, recommendedAction: recommend([], contextPercent) };
 }
 
 interface Beat {
