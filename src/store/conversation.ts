@@ -156,14 +156,15 @@ async function lockPlace(tx: Transaction, input: TransitionSessionInput): Promis
 /** The fields of the next session that its caller says; what is not said is inherited. */
 function said(next: NextSession | null | undefined): Partial<Prisma.SessionCreateManyInput> {
   const { workspace, metadata, ...fields }: NextSession = next ?? {};
-  const given = { ...fields, ...workspace, ...(metadata ? { metadata: metadata as Prisma.InputJsonObject } : {}) };
+  const given = { ...fields, ...workspace, ...(metadata != null && { metadata: metadata as Prisma.InputJsonObject }) };
   return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
 }
 
 function checkTransition(input: TransitionSessionInput, now: Date): void {
   const { next } = input;
   const issues = new Issues();
-  if ((input.conversation == null) === (input.sessionId == null)) {
+  const places = [input.conversation, input.sessionId].filter((place) => place != null);
+  if (places.length !== 1) {
     issues.add('input', 'must name either a conversation or a sessionId');
   }
   checkKey(issues, 'input.idempotencyKey', input.idempotencyKey);

@@ -1,9 +1,8 @@
-import { Prisma, type Event } from '../database/client.js';
+import { Prisma, type Database, type Event } from '../database/client.js';
 import { ValidationError } from '../domain/errors.js';
 import type { EventLevel, EventType } from '../domain/event.js';
 import { PAGE_MAX_SIZE } from '../domain/limits.js';
 import { EVENT_COLUMNS } from './row.js';
-import type { Store } from './store.js';
 
 /** What of the log is wanted: an event has to match all that is given, and one of each list. */
 export interface LogFilter {
@@ -33,7 +32,7 @@ export const BATCH_BYTES = 4 * 1024 * 1024;
  * @throws ValidationError where `after` lies beyond the log's head.
  */
 export async function readLog(
-  { database }: Store,
+  { database }: { database: Database },
   projectId: string,
   { after, first, filter = {} }: { after: bigint; first: number; filter?: LogFilter | null | undefined },
 ): Promise<LogBatch> {

@@ -1,17 +1,12 @@
 // What every function of this folder works with. One exported function = one transaction = one mutation or one step of
 // a worker; each takes the store and the caller in whose project it acts.
-import type { Logger } from 'pino';
-import type { Bus } from '../bus/bus.js';
 import type { Database } from '../database/client.js';
 import type { Role } from '../domain/session.js';
-import { LogTail } from './tail.js';
+import { LogTail, type LogSource } from './tail.js';
 
 export type { Conversation, Event, Prisma, PrismaClient, Project, Pulse, Run, Session } from '../database/client.js';
 
-export interface Store {
-  readonly database: Database;
-  readonly bus: Bus;
-  readonly log: Logger;
+export interface Store extends LogSource {
   /** The database's clock, as well as this process knows it: within the time of one round trip. */
   now(): Date;
   /** The reader of a project's log: one for each project and process. */
@@ -32,8 +27,8 @@ export interface Caller {
 const CLOCK_CHECK_MS = 60_000;
 
 /** Resolves once the database has answered and its clock is known. */
-export async function createStore(parts: { database: Database; bus: Bus; log: Logger }): Promise<Store> {
-  const { database, log } = parts;
+export async function createStore(source: LogSource): Promise<Store> {
+  const { database, log } = source;
   const tails = new Map<string, LogTail>();
   let offsetMs = await clockOffset(database);
   const checking = setInterval(() => {
@@ -44,10 +39,10 @@ export async function createStore(parts: { database: Database; bus: Bus; log: Lo
   }, CLOCK_CHECK_MS).unref();
 
   const store: Store = {
-    ...parts,
+    ...source,
     now: () => new Date(Date.now() + offsetMs),
     tail(projectId) {
-      const tail = tails.get(projectId) ?? new LogTail(store, projectId);
+      const tail = tails.get(projectId) ?? new LogTail(source, projectId);
       tails.set(projectId, tail);
       return tail;
     },

@@ -3,9 +3,10 @@
 // lies in what is at hand it takes the events from there; where it has fallen behind it reads its own way from the
 // database. So there is no queue that could overflow, and a slow follower costs nobody anything.
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Event } from '../database/client.js';
+import type { Logger } from 'pino';
+import type { Bus } from '../bus/bus.js';
+import type { Database, Event } from '../database/client.js';
 import { readLog } from './page.js';
-import type { Store } from './store.js';
 
 // A lost hint costs at most this; jittered, so that many servers do not ask in step.
 const POLL_MS = 1_000;
@@ -16,8 +17,15 @@ const STRETCH_EVENTS = 500;
 const KEPT_EVENTS = 2_000;
 const KEPT_BYTES = 8 * 1024 * 1024;
 
+/** Where the log is, who hints at it, and who is told of trouble. */
+export interface LogSource {
+  readonly database: Database;
+  readonly bus: Bus;
+  readonly log: Logger;
+}
+
 export class LogTail {
-  readonly #store: Store;
+  readonly #source: LogSource;
   readonly #projectId: string;
   #kept: Event[] = [];
   #keptBytes = 0;
@@ -31,8 +39,8 @@ export class LogTail {
   #waiting = new Set<() => void>();
   #hint: () => void = () => undefined;
 
-  constructor(store: Store, projectId: string) {
-    this.#store = store;
+  constructor(source: LogSource, projectId: string) {
+    this.#source = source;
     this.#projectId = projectId;
   }
 
@@ -100,7 +108,7 @@ export class LogTail {
 
   async #start(): Promise<void> {
     const stop = (this.#stop = new AbortController());
-    const { bus, database } = this.#store;
+    const { bus, database } = this.#source;
     const unlisten = await bus.listen(this.#projectId, () => this.#hint());
     try {
       // Listening came first: whatever is committed after this read is hinted at.
@@ -132,10 +140,10 @@ export class LogTail {
       const hinted = this.#nextHint(signal);
       try {
         await this.#catchUp(signal);
-        if (failing) this.#store.log.info('the log can be read again: live updates go on');
+        if (failing) this.#source.log.info('the log can be read again: live updates go on');
         failing = false;
       } catch (error) {
-        if (!failing) this.#store.log.error({ err: error }, 'the log cannot be read: live updates wait for it');
+        if (!failing) this.#source.log.error({ err: error }, 'the log cannot be read: live updates wait for it');
         failing = true;
         await sleep(RETRY_MS, undefined, { signal }).catch(() => undefined);
         continue;
@@ -158,7 +166,7 @@ export class LogTail {
 
   async #catchUp(signal: AbortSignal): Promise<void> {
     for (;;) {
-      const batch = await readLog(this.#store, this.#projectId, { after: this.#head, first: STRETCH_EVENTS });
+      const batch = await readLog(this.#source, this.#projectId, { after: this.#head, first: STRETCH_EVENTS });
       if (signal.aborted) return;
       if (batch.position > this.#head) this.#advance(batch.events, batch.position);
       if (batch.caughtUp) return;
