@@ -1,0 +1,4 @@
+// The server alone, configured by its environment: what a container runs. `lifeline serve` is the same, with flags.
+import { giveUp, runServer } from './process.js';
+
+await runServer().catch(giveUp);

@@ -1,0 +1,82 @@
+// What callers hear of failures: the same over HTTP, server-sent events and WebSockets, in every phase of an operation.
+import { GraphQLError, type ExecutionResult, type FormattedExecutionResult, type GraphQLFormattedError } from 'graphql';
+import { handleStreamOrSingleExecutionResult, type Plugin } from 'graphql-yoga';
+import type { Logger } from 'pino';
+import type { Context } from '../graphql/context.js';
+import { maskError } from '../graphql/errors.js';
+
+const MASK = 'INTERNAL_SERVER_ERROR';
+
+/** An error as a caller may see it. What that hides is logged, with the id of the request where there is one. */
+export function disclose(error: unknown, log: Logger, requestId?: string): GraphQLError {
+  const told = maskError(error, requestId);
+  const known = error instanceof GraphQLError && error.extensions.code === MASK;
+  if (told.extensions.code === MASK && !known) {
+    const err = error instanceof GraphQLError ? (error.originalError ?? error) : error;
+    log.error({ err, requestId, path: told.path }, 'a request failed unexpectedly');
+  }
+  return told;
+}
+
+/** An error as it is sent: without Yoga's notes on the status of the response. */
+export function formatError(error: GraphQLError): GraphQLFormattedError {
+  const { http, ...extensions } = error.extensions;
+  return http ? { ...error.toJSON(), extensions } : error.toJSON();
+}
+
+export function formatResult({ errors, ...result }: ExecutionResult): FormattedExecutionResult {
+  return errors ? { errors: errors.map(formatError), ...result } : result;
+}
+
+/**
+ * Gives every error its code, by whatever transport the operation came: Yoga does so for plain HTTP only, and masks without
+ * knowing whose request it was.
+ */
+export function discloseErrors(log: Logger): Plugin<Context> {
+  return {
+    onParse({ context: { requestId } }) {
+      return ({ result, replaceParseResult }) => {
+        if (result instanceof Error) replaceParseResult(disclose(tooDeep(result), log, requestId));
+      };
+    },
+    onValidate({ context: { requestId }, validateFn, setValidationFn }) {
+      setValidationFn((...parameters) => {
+        try {
+          const errors = validateFn(...parameters) as readonly unknown[];
+          return errors.map((error) => disclose(error, log, requestId));
+        } catch (error) {
+          return [disclose(tooDeep(error), log, requestId)];
+        }
+      });
+    },
+    onExecute({ args }) {
+      const { requestId } = args.contextValue;
+      return {
+        onExecuteDone: (payload) =>
+          handleStreamOrSingleExecutionResult(payload, ({ result, setResult }) =>
+            setResult(discloseResult(result, log, requestId)),
+          ),
+      };
+    },
+    onSubscribe({ args }) {
+      const { requestId } = args.contextValue;
+      return {
+        onSubscribeResult: (payload) =>
+          handleStreamOrSingleExecutionResult(payload, ({ result, setResult }) =>
+            setResult(discloseResult(result, log, requestId)),
+          ),
+        onSubscribeError: ({ error, setError }) => setError(disclose(error, log, requestId)),
+      };
+    },
+  };
+}
+
+function discloseResult(result: ExecutionResult, log: Logger, requestId: string): ExecutionResult {
+  return result.errors ? { ...result, errors: result.errors.map((error) => disclose(error, log, requestId)) } : result;
+}
+
+/** The parser and some rules descend as deep as the document does, and no document is worth a stack of its own. */
+function tooDeep(error: unknown): unknown {
+  if (!(error instanceof RangeError)) return error;
+  return new GraphQLError('The document is nested too deeply.', { extensions: { code: 'GRAPHQL_PARSE_FAILED' } });
+}

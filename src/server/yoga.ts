@@ -1,0 +1,50 @@
+import type { DocumentNode, ExecutionArgs, ExecutionResult, GraphQLError, GraphQLSchema } from 'graphql';
+import { createYoga, type Plugin, type YogaServerInstance } from 'graphql-yoga';
+import type { Logger } from 'pino';
+import type { Context } from '../graphql/context.js';
+import { disclose, discloseErrors } from './failure.js';
+import { BODY_MAX_BYTES } from './limits.js';
+
+export const PATH = '/graphql';
+
+/** Serves HTTP; the context of each operation comes with its request. */
+export type Yoga = YogaServerInstance<Context, object>;
+
+/** The phases of an operation, with all that Yoga and its plugins add to them. Envelop types them as `any`. */
+export interface Engine {
+  readonly schema: GraphQLSchema;
+  readonly parse: (text: string) => DocumentNode;
+  readonly validate: (schema: GraphQLSchema, document: DocumentNode) => readonly GraphQLError[];
+  readonly contextFactory: () => Promise<Context>;
+  readonly execute: (args: ExecutionArgs) => Promise<ExecutionResult>;
+  readonly subscribe: (args: ExecutionArgs) => Promise<AsyncGenerator<ExecutionResult> | ExecutionResult>;
+}
+
+interface Parts {
+  readonly schema: GraphQLSchema;
+  readonly log: Logger;
+  readonly plugins: Plugin[];
+}
+
+/** The one way by which the operations of all transports are parsed, validated and executed. */
+export function yogaOf({ schema, log, plugins }: Parts): Yoga {
+  return createYoga<Context>({
+    schema,
+    graphqlEndpoint: PATH,
+    plugins: [discloseErrors(log), ...plugins],
+    maskedErrors: { maskError: (error) => disclose(error, log) },
+    maxRequestBodySize: BODY_MAX_BYTES,
+    graphiql: { title: 'Lifeline', subscriptionsProtocol: 'WS' },
+    landingPage: false,
+    // Yoga grants every Origin unless told otherwise, and reads uploads, which any page can send.
+    cors: false,
+    multipart: false,
+    // It takes its callers' mistakes for errors; ours are logged by `disclose`.
+    logging: false,
+  });
+}
+
+/** For operations that do not come by Yoga's own HTTP. */
+export function engineOf(yoga: Yoga, context?: Context): Engine {
+  return yoga.getEnveloped(context) as Engine;
+}

@@ -1,0 +1,27 @@
+import { pino, type Logger } from 'pino';
+import type { GraphQLSchema } from 'graphql';
+import { startApp as start, type App } from '../../src/app.js';
+import { readConfig } from '../../src/config.js';
+import { createDatabase } from './postgres.js';
+
+export interface AppOptions {
+  /** An existing database, for several servers on one; without it one of its own, dropped at the end. */
+  databaseUrl?: string;
+  redisUrl?: string;
+  log?: Logger;
+  /** The real schema with what a test adds to it. */
+  schema?: GraphQLSchema;
+}
+
+/** A whole server on a free port; `await using` closes it. */
+export async function startApp(options: AppOptions = {}): Promise<App & AsyncDisposable> {
+  const { log = pino({ level: 'silent' }), schema, redisUrl } = options;
+  const own = options.databaseUrl === undefined ? await createDatabase() : null;
+  const databaseUrl = options.databaseUrl ?? own?.url;
+  const app = await start(readConfig({}, { port: '0', databaseUrl, redisUrl }), log, schema);
+  const close = async (): Promise<void> => {
+    await app.close();
+    await own?.drop();
+  };
+  return { ...app, close, [Symbol.asyncDispose]: close };
+}
