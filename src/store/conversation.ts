@@ -156,7 +156,7 @@ async function lockPlace(tx: Transaction, input: TransitionSessionInput): Promis
 /** The fields of the next session that its caller says; what is not said is inherited. */
 function said(next: NextSession | null | undefined): Partial<Prisma.SessionCreateManyInput> {
   const { workspace, metadata, ...fields }: NextSession = next ?? {};
-  const given = { ...fields, ...workspace, ...(metadata != null && { metadata: metadata as Prisma.InputJsonObject }) };
+  const given = { ...fields, ...workspace, metadata: (metadata ?? undefined) as Prisma.InputJsonObject | undefined };
   return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
 }
 
