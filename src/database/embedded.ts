@@ -20,9 +20,9 @@ export interface EmbeddedOptions {
 }
 
 export interface EmbeddedDatabase {
-  url: string;
+  readonly url: string;
   /** Stops PostgreSQL within 5 s. What was committed is kept. */
-  stop(): Promise<void>;
+  readonly stop: () => Promise<void>;
 }
 
 /**

@@ -28,8 +28,8 @@ const GUARDED = '( ( read -r _ <&3 || kill -INT $$ ) >/dev/null 2>&1 & ); exec 3
 
 /** A PostgreSQL that accepts connections on a port of the loopback. */
 export interface RunningPostgres {
-  port: number;
-  stop(): Promise<void>;
+  readonly port: number;
+  readonly stop: () => Promise<void>;
 }
 
 /** Started with a pipe for its messages. */
