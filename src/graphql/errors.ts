@@ -6,7 +6,8 @@ import { unavailable } from '../store/conflict.js';
 
 // GraphQL's own errors carry no code, and most are told apart by nothing but their sentence.
 const SYNTAX = /^Syntax Error/;
-const VARIABLE = /^Variable "\$\w+" (got invalid value|of required type|of non-null type)|^Too many errors processing var/;
+const VARIABLE =
+  /^Variable "\$\w+" (got invalid value|of required type|of non-null type)|^Too many errors processing var/;
 const ARGUMENT = /^Argument "\w+" /;
 const OPERATION = /^Must provide |^Unknown operation named|^Schema is not configured to execute/;
 
@@ -21,9 +22,11 @@ export function maskError(error: unknown, requestId?: string): GraphQLError {
   if (cause instanceof PothosValidationError) {
     return told(error, cause.message, { code: 'VALIDATION', retryable: false, issues: [] });
   }
-  if (cause instanceof GraphQLError) {
-    const code = cause.extensions['code'] ?? codeOf(cause, error);
-    if (code) return told(error, cause.message, { retryable: false, ...cause.extensions, code });
+  // What a scalar says of a variable's value tells neither which variable nor where in it: the error around it does.
+  const found = error instanceof GraphQLError && VARIABLE.test(error.message) ? error : cause;
+  if (found instanceof GraphQLError) {
+    const code = found.extensions['code'] ?? codeOf(found, error);
+    if (code) return told(error, found.message, { retryable: false, ...found.extensions, code });
   }
   return told(error, 'Internal server error', { code: 'INTERNAL_SERVER_ERROR', retryable: false, requestId });
 }
