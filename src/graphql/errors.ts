@@ -5,7 +5,6 @@ import { DomainError } from '../domain/errors.js';
 import { unavailable } from '../store/conflict.js';
 
 // GraphQL's own errors carry no code, and most are told apart by nothing but their sentence.
-const SYNTAX = /^Syntax Error/;
 const VARIABLE =
   /^Variable "\$\w+" (got invalid value|of required type|of non-null type)|^Too many errors processing var/;
 const ARGUMENT = /^Argument "\w+" /;
@@ -25,7 +24,7 @@ export function maskError(error: unknown, requestId?: string): GraphQLError {
   // What a scalar says of a variable's value tells neither which variable nor where in it: the error around it does.
   const found = error instanceof GraphQLError && VARIABLE.test(error.message) ? error : cause;
   if (found instanceof GraphQLError) {
-    const code = found.extensions['code'] ?? codeOf(found, error);
+    const code = found.extensions.code ?? codeOf(found, error);
     if (code) return told(error, found.message, { retryable: false, ...found.extensions, code });
   }
   return told(error, 'Internal server error', { code: 'INTERNAL_SERVER_ERROR', retryable: false, requestId });
@@ -45,7 +44,7 @@ function told(error: unknown, message: string, extensions: Record<string, unknow
 
 /** The code of an error that GraphQL itself found with the request; null where it found fault with our answer. */
 function codeOf({ message, nodes }: GraphQLError, met: unknown): string | null {
-  if (SYNTAX.test(message)) return 'GRAPHQL_PARSE_FAILED';
+  if (message.startsWith("Syntax Error")) return 'GRAPHQL_PARSE_FAILED';
   if (VARIABLE.test(message) || ARGUMENT.test(message)) return 'BAD_USER_INPUT';
   if (OPERATION.test(message)) return 'OPERATION_RESOLUTION_FAILURE';
   const isBeforeExecution = met instanceof GraphQLError && !met.path;
