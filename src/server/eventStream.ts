@@ -1,6 +1,6 @@
 // GraphQL over server-sent events, distinct connections: one operation, one stream. Yoga's own processor cannot say where
 // to go on after a loss, and tells everybody `complete`, after which no client comes back, when the server closes.
-import type { ExecutionResult } from 'graphql';
+import type { ExecutionResult, FormattedExecutionResult } from 'graphql';
 import { isAsyncIterable, type FetchAPI, type Plugin } from 'graphql-yoga';
 import { formatResult } from './failure.js';
 import { KEEP_ALIVE_MS } from './limits.js';
@@ -78,7 +78,7 @@ function streamOf(
       const turn = await results.next().catch(() => null);
       if (!open.has(end)) return;
       if (turn && !turn.done) {
-        send(`event: next\ndata: ${JSON.stringify(formatResult(turn.value))}\n\n`);
+        send(message(formatResult(turn.value)));
         return;
       }
       if (turn) send(COMPLETE);
@@ -86,6 +86,13 @@ function streamOf(
     },
     cancel: leave,
   });
+}
+
+/** What is durable carries its position in the log as `id`, which a client that comes back sends as Last-Event-ID. */
+function message(result: FormattedExecutionResult): string {
+  const [field] = Object.values(result.data ?? {}) as ({ position?: unknown } | null)[];
+  const id = typeof field?.position === 'number' ? `id: ${field.position}\n` : '';
+  return `event: next\n${id}data: ${JSON.stringify(result)}\n\n`;
 }
 
 function iteratorOf(results: Results): AsyncIterator<ExecutionResult> {
