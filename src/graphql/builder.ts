@@ -5,13 +5,7 @@ import { encodeId, type IdType } from '../domain/id.js';
 import { getDatamodel } from '../generated/pothos.js';
 import type PrismaTypes from '../generated/pothos.js';
 import type { Context } from './context.js';
-import {
-  parseDateTime,
-  parseJsonLiteral,
-  parseSafeInt,
-  serializeDateTime,
-  serializeSafeInt,
-} from './scalar.js';
+import { parseDateTime, parseJsonLiteral, parseSafeInt, serializeDateTime, serializeSafeInt } from './scalar.js';
 
 /** What every module of this folder adds its part of the schema to. Output is not null unless a field says so. */
 export const builder = new SchemaBuilder<{
@@ -71,7 +65,8 @@ builder.subscriptionType({
 });
 
 builder.scalarType('DateTime', {
-  description: 'An instant as RFC 3339 in UTC with milliseconds, like 2026-01-31T12:00:00.000Z. Any offset is taken as input.',
+  description:
+    'An instant as RFC 3339 in UTC with milliseconds, like 2026-01-31T12:00:00.000Z. Any offset is taken as input.',
   serialize: serializeDateTime,
   parseValue: parseDateTime,
 });
@@ -81,7 +76,8 @@ builder.scalarType('SafeInt', {
   parseValue: parseSafeInt,
 });
 builder.scalarType('JSON', {
-  description: 'Any JSON value. Objects where the field says so. At most 256 KiB a value unless its field says otherwise.',
+  description:
+    'Any JSON value. Objects where the field says so. At most 256 KiB a value unless its field says otherwise.',
   serialize: (value) => value,
   parseValue: (value) => value,
   parseLiteral: parseJsonLiteral,

@@ -139,20 +139,20 @@ export function related<Type extends { name: string; $inferType: object }, Args 
   relation: string,
   order: Order,
   where?: (args: Args, context: Context) => object,
-) {
+): RelatedOptions<Type, Args> {
   const typeName = nodeTypeOf(type);
   const path = { getType: () => typeName, paths: NODES.map((names) => names.map((name) => ({ name }))) };
   return {
     type,
     extensions: {
-      pothosPrismaSelect(args: NoInfer<Args>, context: Context, nested: Nested, selected: () => ReadonlySet<string>) {
+      pothosPrismaSelect(args: Args, context: Context, nested: Nested, selected: () => ReadonlySet<string>) {
         const filter = where?.(args, context) ?? {};
         const count = { _count: { select: { [relation]: { where: filter } } } };
         const rows = { [relation]: nested(pageOf(order, args, filter).query, path) };
         return { select: selected().has('totalCount') ? { ...rows, ...count } : rows };
       },
     },
-    resolve(row: object, args: NoInfer<Args>): Type['$inferType'] {
+    resolve(row, args) {
       const loaded = row as Readonly<Record<string, object[]>> & { _count?: Readonly<Record<string, number>> };
       return connectionOf(
         pageOf<object>(order, args),
@@ -161,6 +161,12 @@ export function related<Type extends { name: string; $inferType: object }, Args 
       );
     },
   };
+}
+
+interface RelatedOptions<Type extends { $inferType: object }, Args> {
+  type: Type;
+  extensions: Record<string, unknown>;
+  resolve(row: object, args: NoInfer<Args>): Type['$inferType'];
 }
 
 /** Pothos's way to put what is asked of the nodes into the query of their relation. */

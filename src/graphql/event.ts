@@ -18,10 +18,16 @@ builder.prismaObjectFields('Event', (t) => ({
   type: t.expose('type', { type: EventTypeEnum, description: 'What it tells.' }),
   name: t.exposeString('name', { nullable: true, description: 'What a CUSTOM event is called.' }),
   level: t.expose('level', { type: EventLevelEnum, description: 'How much it matters.' }),
-  toolName: t.exposeString('toolName', { nullable: true, description: 'The tool that it is about; null where it is about none.' }),
+  toolName: t.exposeString('toolName', {
+    nullable: true,
+    description: 'The tool that it is about; null where it is about none.',
+  }),
   data: t.expose('data', { type: 'JSON', description: 'An object of what it tells in particular, by its type.' }),
   metadata: t.expose('metadata', { type: 'JSON', description: 'An object of whatever else its caller keeps with it.' }),
-  session: t.relation('session', { nullable: true, description: 'The session that it belongs to; null where it belongs to none.' }),
+  session: t.relation('session', {
+    nullable: true,
+    description: 'The session that it belongs to; null where it belongs to none.',
+  }),
   run: t.relation('run', { nullable: true, description: 'The run that it belongs to; null where it belongs to none.' }),
   cause: t.relation('cause', {
     nullable: true,
@@ -31,7 +37,10 @@ builder.prismaObjectFields('Event', (t) => ({
     type: 'DateTime',
     description: "When it happened, as the caller says; the database's clock where it says nothing.",
   }),
-  recordedAt: t.expose('recordedAt', { type: 'DateTime', description: "When it was recorded, by the database's clock." }),
+  recordedAt: t.expose('recordedAt', {
+    type: 'DateTime',
+    description: "When it was recorded, by the database's clock.",
+  }),
 }));
 
 const EventFilter = builder.inputType('EventFilter', {

@@ -52,7 +52,8 @@ export const EventTypeEnum = enumOf<EventType>(
     SESSION_CONTRADICTION: 'A session that was thought dead showed a sign of life: investigate.',
     SESSION_UPDATED: 'What is known of a session was changed.',
     SESSION_ENDED: 'A session ended.',
-    LATE_WRITE_REJECTED: 'An ended session was written to; nothing was changed. Recorded at most once a minute, with a count.',
+    LATE_WRITE_REJECTED:
+      'An ended session was written to; nothing was changed. Recorded at most once a minute, with a count.',
     STATE_SAVED: 'A workflow saved its working state.',
     COMMAND_LOGGED: 'A command was logged.',
     RUN_STARTED: 'A run began.',

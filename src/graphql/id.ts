@@ -1,3 +1,4 @@
+import { NIL } from 'uuid';
 import { NotFoundError } from '../domain/errors.js';
 import { decodeIdOf, type IdType } from '../domain/id.js';
 
@@ -9,6 +10,11 @@ export function uuidOf(type: IdType, ref: string): string {
   const uuid = decodeIdOf(type, ref);
   if (uuid === null) throw new NotFoundError({ kind: type, ref });
   return uuid;
+}
+
+/** The uuid of an id in a filter; for one that is malformed or of another type, a uuid that no row bears. */
+export function uuidIn(type: IdType, ref: string): string {
+  return decodeIdOf(type, ref) ?? NIL;
 }
 
 /**
@@ -23,5 +29,5 @@ export function decoded<Input extends object, Field extends keyof Input>(
     const ref: unknown = input[field as Field];
     return typeof ref === 'string' ? [[field, uuidOf(type, ref)]] : [];
   });
-  return { ...input, ...Object.fromEntries(uuids) };
+  return { ...input, ...(Object.fromEntries(uuids) as Record<string, string>) };
 }

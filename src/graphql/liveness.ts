@@ -24,7 +24,8 @@ const LivenessPolicyType = builder.objectRef<LivenessPolicy>('LivenessPolicy').i
 });
 
 export const LivenessPolicyInput = builder.inputType('LivenessPolicyInput', {
-  description: 'What is to differ from the policy that is there: an absent field stays, null means never by time alone.',
+  description:
+    'What is to differ from the policy that is there: an absent field stays, null means never by time alone.',
   fields: (t) => ({
     stallAfterSeconds: t.int({ description: 'Silent for longer, it is STALLED.' }),
     zombieAfterSeconds: t.int({ description: 'Silent for longer, it is a ZOMBIE.' }),
@@ -61,7 +62,8 @@ export const Liveness = builder.objectRef<Judged>('Liveness').implement({
       resolve: lastActivityAt,
     }),
     silentSeconds: t.float({
-      description: "How long it has been silent, by the database's clock; of an ended session, how long it was at its end.",
+      description:
+        "How long it has been silent, by the database's clock; of an ended session, how long it was at its end.",
       resolve: (session, _, { store }) => {
         const until = session.endedAt ?? store.now();
         return Math.max(0, (until.getTime() - lastActivityAt(session).getTime()) / 1000);

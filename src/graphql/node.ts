@@ -47,7 +47,13 @@ export const EventNode = builder.prismaNode('Event', {
   nullable: true,
 });
 
-const NODES = { Project: ProjectNode, Conversation: ConversationNode, Run: RunNode, Session: SessionNode, Event: EventNode };
+const NODES = {
+  Project: ProjectNode,
+  Conversation: ConversationNode,
+  Run: RunNode,
+  Session: SessionNode,
+  Event: EventNode,
+};
 
 /** Where to find what an id names; null for one that can name nothing in the caller's project. */
 function locate(ref: string, { caller }: Context) {
@@ -59,7 +65,8 @@ function locate(ref: string, { caller }: Context) {
 
 builder.queryFields((t) => ({
   node: t.node({
-    description: 'Null for an id that is unknown, malformed or of another project, and never an error that tells them apart.',
+    description:
+      'Null for an id that is unknown, malformed or of another project, and never an error that tells them apart.',
     args: { id: t.arg.id({ required: true, description: 'Any id of this API.' }) },
     id: (_, { id }, context) => locate(id, context),
   }),
@@ -68,7 +75,9 @@ builder.queryFields((t) => ({
     args: { ids: t.arg.idList({ required: true, description: 'Any ids of this API.' }) },
     ids: (_, { ids }, context) => {
       if (ids.length > NODES_MAX_PER_CALL) {
-        throw new ValidationError({ issues: [{ path: 'ids', message: `must have at most ${NODES_MAX_PER_CALL} entries` }] });
+        throw new ValidationError({
+          issues: [{ path: 'ids', message: `must have at most ${NODES_MAX_PER_CALL} entries` }],
+        });
       }
       return ids.map((id) => locate(id, context));
     },

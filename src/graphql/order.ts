@@ -49,7 +49,8 @@ export function cursorOf({ name, keys }: Order, row: Row): string {
  */
 export function beyond(order: Order, cursor: string, argument: 'after' | 'before'): object {
   const values = parse(order, cursor);
-  if (!values) throw new ValidationError({ issues: [{ path: argument, message: 'must be a cursor of this very list' }] });
+  if (!values)
+    throw new ValidationError({ issues: [{ path: argument, message: 'must be a cursor of this very list' }] });
   return past(order.keys, values, argument === 'before');
 }
 

@@ -3,7 +3,7 @@
 import { GraphQLError, Kind, type ObjectValueNode, type ValueNode } from 'graphql';
 import { EARLIEST_INSTANT, LATEST_INSTANT } from '../domain/limits.js';
 
-const DATE_TIME = /^(\d{4})-(\d\d)-(\d\d)T([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d+)?(Z|[+-]([01]\d|2[0-3]):[0-5]\d)$/i;
+const DATE_TIME = /^\d{4}-\d\d-\d\dT([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d+)?(Z|[+-]([01]\d|2[0-3]):[0-5]\d)$/i;
 
 /**
  * The instant that a full RFC 3339 date-time names, to the millisecond: with seconds and an offset, in the years 0001 to
@@ -11,15 +11,19 @@ const DATE_TIME = /^(\d{4})-(\d\d)-(\d\d)T([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d+)
  * @throws GraphQLError for every other value, a day that the calendar does not have among them.
  */
 export function parseDateTime(value: unknown): Date {
-  const [, year, month, day] = (typeof value === 'string' && DATE_TIME.exec(value)) || [];
-  const instant = new Date(typeof value === 'string' ? value.toUpperCase() : NaN);
-  // `Date` turns 30 February into 2 March. Day 0 of the month after is the last of this one.
-  const lastDay = new Date(Date.UTC(2000, Number(month), 0));
-  lastDay.setUTCFullYear(Number(year), Number(month), 0);
-  if (!year || Number(day) > lastDay.getUTCDate() || !(instant >= EARLIEST_INSTANT && instant <= LATEST_INSTANT)) {
+  const text = typeof value === 'string' && DATE_TIME.test(value) ? value.toUpperCase() : null;
+  const instant = new Date(text ?? NaN);
+  if (!text || !isOnCalendar(text) || !(instant >= EARLIEST_INSTANT && instant <= LATEST_INSTANT)) {
     throw new GraphQLError('A DateTime is written like 2026-01-31T12:00:00.000Z, with an offset.');
   }
   return instant;
+}
+
+/** `Date` takes 30 February for 2 March: a day that exists is still the same afterwards. */
+function isOnCalendar(text: string): boolean {
+  const date = text.slice(0, 10);
+  const day = new Date(date);
+  return !Number.isNaN(day.getTime()) && day.toISOString().startsWith(date);
 }
 
 /** RFC 3339 in UTC with milliseconds. */

@@ -44,7 +44,10 @@ builder.prismaObjectFields('Session', (t) => ({
     nullable: true,
     description: 'The program that runs it: claude-code, codex, … Null where nobody said.',
   }),
-  taskId: t.exposeString('taskId', { nullable: true, description: 'The task that it works on, in the words of its caller.' }),
+  taskId: t.exposeString('taskId', {
+    nullable: true,
+    description: 'The task that it works on, in the words of its caller.',
+  }),
   title: t.exposeString('title', { nullable: true, description: 'What people call it.' }),
   workspace: t.field({ type: WorkspaceType, description: 'Where it works.', resolve: (session) => session }),
   metadata: t.expose('metadata', { type: 'JSON', description: 'An object of whatever else its callers keep with it.' }),
@@ -53,7 +56,10 @@ builder.prismaObjectFields('Session', (t) => ({
 // Where it stands, and why it began and ended.
 builder.prismaObjectFields('Session', (t) => ({
   state: t.expose('state', { type: LifecycleStateEnum, description: 'Where it stands in its life.' }),
-  stateChangedAt: t.expose('stateChangedAt', { type: 'DateTime', description: 'Since when it has been in this state.' }),
+  stateChangedAt: t.expose('stateChangedAt', {
+    type: 'DateTime',
+    description: 'Since when it has been in this state.',
+  }),
   registryStatus: t.field({
     type: RegistryStatusEnum,
     description: 'How the registry of a supervisor would put its state.',
@@ -67,7 +73,11 @@ builder.prismaObjectFields('Session', (t) => ({
   version: t.exposeInt('version', { description: 'Grows by one with every write to this session.' }),
   startedAt: t.expose('startedAt', { type: 'DateTime', description: 'When it began; never changes.' }),
   startReason: t.expose('startReason', { type: StartReasonEnum, description: 'Why it began; never changes.' }),
-  endedAt: t.expose('endedAt', { type: 'DateTime', nullable: true, description: 'When it ended; null while it is open.' }),
+  endedAt: t.expose('endedAt', {
+    type: 'DateTime',
+    nullable: true,
+    description: 'When it ended; null while it is open.',
+  }),
   endReason: t.expose('endReason', {
     type: EndReasonEnum,
     nullable: true,
@@ -78,7 +88,10 @@ builder.prismaObjectFields('Session', (t) => ({
     nullable: true,
     description: 'How it came out, written once; null while it is open.',
   }),
-  endedBy: t.exposeString('endedBy', { nullable: true, description: 'Who ended it; null while it is open or where nobody said.' }),
+  endedBy: t.exposeString('endedBy', {
+    nullable: true,
+    description: 'Who ended it; null while it is open or where nobody said.',
+  }),
   endNote: t.exposeString('endNote', { nullable: true, description: 'What was said at its end.' }),
 }));
 
@@ -95,10 +108,13 @@ builder.prismaObjectFields('Session', (t) => ({
     args: FORWARD,
     ...related(SessionConnection, 'children', BY_ORDINAL),
   }),
-  chainIndex: t.exposeInt('chainIndex', { description: 'Its place in its chain: 0 for the root, and one more than its parent’s.' }),
+  chainIndex: t.exposeInt('chainIndex', {
+    description: 'Its place in its chain: 0 for the root, and one more than its parent’s.',
+  }),
   spawnedBy: t.relation('spawnedBy', {
     nullable: true,
-    description: 'Who started it, where an agent did: another edge than `parent`. Null where none did or that one was purged.',
+    description:
+      'Who started it, where an agent did: another edge than `parent`. Null where none did or that one was purged.',
   }),
   spawned: t.field({
     description: 'The sessions that it started, oldest first.',

@@ -1,4 +1,4 @@
-import { WORKSPACE_FIELDS, type Workspace } from '../domain/workspace.js';
+import type { Workspace } from '../domain/workspace.js';
 import { builder } from './builder.js';
 
 const DESCRIPTIONS = {
@@ -8,7 +8,7 @@ const DESCRIPTIONS = {
   tmuxSession: 'The terminal session that its process runs in.',
   pid: 'Its process on that machine.',
   transcriptPath: 'Where its transcript is written.',
-} satisfies Record<(typeof WORKSPACE_FIELDS)[number], string>;
+} satisfies Record<keyof Workspace, string>;
 
 export const WorkspaceType = builder.objectRef<Workspace>('Workspace').implement({
   description: 'Where a session works. Each part is null where nobody said.',

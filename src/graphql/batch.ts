@@ -1,0 +1,36 @@
+import type { GraphQLResolveInfo } from 'graphql';
+
+interface Batch<Key, Value> {
+  keys: Set<Key>;
+  answer: Promise<ReadonlyMap<Key, Value>>;
+}
+
+/**
+ * Turns a load of many into a load of one that is called for each row of a list: the calls that one field of a document
+ * makes in one go are answered by one statement. Nothing is kept beyond that, so that a subscription's next answer is new.
+ */
+export function batched<Key, Value, Extra extends unknown[]>(
+  load: (keys: Key[], ...extra: Extra) => Promise<ReadonlyMap<Key, Value>>,
+): (info: GraphQLResolveInfo, key: Key, ...extra: Extra) => Promise<Value | undefined> {
+  // GraphQL gives the rows of a list one and the same array of field nodes.
+  const batches = new WeakMap<GraphQLResolveInfo['fieldNodes'], Batch<Key, Value>>();
+  return async ({ fieldNodes }, key, ...extra) => {
+    let batch = batches.get(fieldNodes);
+    if (!batch) {
+      const keys = new Set<Key>();
+      const answer = afterMicrotasks().then(() => {
+        batches.delete(fieldNodes);
+        return load([...keys], ...extra);
+      });
+      batch = { keys, answer };
+      batches.set(fieldNodes, batch);
+    }
+    batch.keys.add(key);
+    return (await batch.answer).get(key);
+  };
+}
+
+/** Rows that were loaded together are resolved in one go of microtasks: after it, all of them have asked. */
+function afterMicrotasks(): Promise<void> {
+  return new Promise((resolve) => process.nextTick(resolve));
+}
