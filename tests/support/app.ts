@@ -8,6 +8,8 @@ export interface AppOptions {
   /** An existing database, for several servers on one; without it one of its own, dropped at the end. */
   databaseUrl?: string;
   redisUrl?: string;
+  /** By default a free one. */
+  port?: string;
   log?: Logger;
   /** The real schema with what a test adds to it. */
   schema?: GraphQLSchema;
@@ -15,10 +17,15 @@ export interface AppOptions {
 
 /** A whole server on a free port; `await using` closes it. */
 export async function startApp(options: AppOptions = {}): Promise<App & AsyncDisposable> {
-  const { log = pino({ level: 'silent' }), schema, redisUrl } = options;
+  const { log = pino({ level: 'silent' }), schema, redisUrl, port = '0' } = options;
   const own = options.databaseUrl === undefined ? await createDatabase() : null;
   const databaseUrl = options.databaseUrl ?? own?.url;
-  const app = await start(readConfig({}, { port: '0', databaseUrl, redisUrl }), log, schema);
+  const app = await start(readConfig({}, { port, databaseUrl, redisUrl }), log, schema).catch(
+    async (error: unknown) => {
+      await own?.drop();
+      throw error;
+    },
+  );
   const close = async (): Promise<void> => {
     await app.close();
     await own?.drop();

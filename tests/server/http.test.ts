@@ -1,0 +1,106 @@
+import { gzipSync } from 'node:zlib';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { App } from '../../src/app.js';
+import { BODY_MAX_BYTES } from '../../src/server/limits.js';
+import { startApp } from '../support/app.js';
+import { createDatabase } from '../support/postgres.js';
+import { posted, send } from '../support/wire.js';
+
+let app: App;
+
+beforeAll(async () => {
+  app = await startApp();
+});
+afterAll(() => app.close());
+
+const beside = (path: string): string => new URL(path, app.url).href;
+
+describe('a browser', () => {
+  it('gets GraphiQL', async () => {
+    const answer = await send(app.url, {
+      headers: { accept: 'text/html,application/xhtml+xml', 'sec-fetch-mode': 'navigate' },
+    });
+    expect(answer.status).toBe(200);
+    expect(answer.headers['content-type']).toBe('text/html');
+    expect(answer.headers['x-frame-options']).toBe('DENY');
+    expect(answer.text).toContain('<title>Lifeline</title>');
+  });
+
+  it('gets it by a link of another site too', async () => {
+    const headers = { accept: 'text/html', 'sec-fetch-mode': 'navigate', 'sec-fetch-site': 'cross-site' };
+    expect(await send(app.url, { headers })).toMatchObject({ status: 200 });
+  });
+});
+
+describe('health', () => {
+  it('is live and ready while the database answers', async () => {
+    expect(await send(beside('/health/live'))).toMatchObject({ status: 200, text: '{"status":"ok"}' });
+    expect(await send(beside('/health/ready'))).toMatchObject({
+      status: 200,
+      text: '{"status":"ok","database":"ok","bus":"ok"}',
+    });
+  });
+
+  it('is not ready, but live, without its database', async () => {
+    await using database = await createDatabase();
+    await using other = await startApp({ databaseUrl: database.url });
+    await database.drop();
+    expect(await send(new URL('/health/ready', other.url).href)).toMatchObject({
+      status: 503,
+      text: '{"status":"unavailable","database":"unavailable","bus":"ok"}',
+    });
+    expect(await send(new URL('/health/live', other.url).href)).toMatchObject({ status: 200 });
+  });
+});
+
+describe('a request', () => {
+  const padded = (bytes: number): string => {
+    const frame = { query: '{ __typename }', variables: { pad: '' } };
+    return JSON.stringify({ ...frame, variables: { pad: 'x'.repeat(bytes - JSON.stringify(frame).length) } });
+  };
+  const json = { 'content-type': 'application/json' };
+  const tooLarge = { code: 'REQUEST_ENTITY_TOO_LARGE', retryable: false };
+
+  it('may be as large as the limit', async () => {
+    const answer = await send(app.url, { method: 'POST', headers: json, body: padded(BODY_MAX_BYTES) });
+    expect(answer).toMatchObject({ status: 200, text: '{"data":{"__typename":"Query"}}' });
+  });
+
+  it.each([{ 'content-length': BODY_MAX_BYTES + 1 }, { 'transfer-encoding': 'chunked' }])(
+    'that is larger is refused, announced by %j',
+    async (announced) => {
+      const headers = { ...json, ...announced };
+      const answer = await send(app.url, { method: 'POST', headers, body: padded(BODY_MAX_BYTES + 1) });
+      expect(answer.status).toBe(413);
+      expect(JSON.parse(answer.text)).toMatchObject({ errors: [{ extensions: tooLarge }] });
+    },
+  );
+
+  it('that is compressed is refused, and never unpacked', async () => {
+    const body = gzipSync(JSON.stringify({ query: '{ __typename }' }));
+    const answer = await send(app.url, { method: 'POST', headers: { ...json, 'content-encoding': 'gzip' }, body });
+    expect(answer).toMatchObject({ status: 415 });
+  });
+
+  it('with several operations in a list is refused', async () => {
+    const body = JSON.stringify([{ query: '{ __typename }' }, { query: '{ __typename }' }]);
+    const answer = await send(app.url, { method: 'POST', headers: json, body });
+    expect(answer.status).toBe(400);
+    expect(JSON.parse(answer.text)).toMatchObject({
+      errors: [{ extensions: { code: 'BAD_REQUEST', retryable: false } }],
+    });
+  });
+
+  it('for another path is told where GraphQL is', async () => {
+    const answer = await send(beside('/'), posted({ query: '{ __typename }' }));
+    expect(answer.status).toBe(404);
+    expect(answer.text).toContain('/graphql');
+  });
+});
+
+describe('a server', () => {
+  it('says that its port is in use', async () => {
+    const { port } = new URL(app.url);
+    await expect(startApp({ port })).rejects.toThrow(`Port ${port} of 127.0.0.1 is in use by another program.`);
+  });
+});
