@@ -23,7 +23,7 @@ export interface NewEvent {
   metadata?: object;
   causeId?: string | null;
   dedupeKey?: string | null;
-  /** When it happened; the database's now where absent. */
+  /** When it happened, at the latest now; the database's now where absent. */
   occurredAt?: Date | null;
 }
 
@@ -34,6 +34,9 @@ export interface Remembered {
   inputHash: string;
   answer: object;
 }
+
+// JSON writes it as null: the time of an event that is not told, which the statement then gives.
+const UNTOLD = new Date(NaN);
 
 /** What the statement gives to an event: the rest of its row was known before. */
 type Placed = Pick<Event, 'id' | 'position' | 'sequence' | 'occurredAt' | 'recordedAt' | 'sizeBytes'>;
@@ -57,8 +60,8 @@ export function draft(projectId: string, event: NewEvent): Event {
     metadata: event.metadata ?? {},
     causeId: event.causeId ?? null,
     dedupeKey: event.dedupeKey ?? null,
-    occurredAt: event.occurredAt ?? new Date(0),
-    recordedAt: new Date(0),
+    occurredAt: event.occurredAt ?? UNTOLD,
+    recordedAt: UNTOLD,
     sizeBytes: 0,
   };
 }
@@ -88,7 +91,7 @@ export async function writeLog(
     metadata: event.metadata,
     cause_id: event.causeId,
     dedupe_key: event.dedupeKey,
-    occurred_at: event.occurredAt.getTime() === 0 ? null : event.occurredAt,
+    occurred_at: event.occurredAt,
   }));
   const { key = null, mutation = null, inputHash = null, answer = null } = remembered ?? {};
 
@@ -127,7 +130,7 @@ export async function writeLog(
     SELECT ${projectId}::uuid, h.base + i.ordinal, i.id, i.session_id,
       c.base + row_number() OVER (PARTITION BY i.session_id ORDER BY i.ordinal), i.run_id, i.conversation_id, i.type,
       i.name, i.level, i.tool_name, i.data::jsonb, i.metadata::jsonb, i.cause_id, i.dedupe_key,
-      coalesce(i.occurred_at, now()), octet_length(i.data::text) + octet_length(i.metadata::text)
+      least(i.occurred_at, now()), octet_length(i.data::text) + octet_length(i.metadata::text)
     FROM input i CROSS JOIN head h LEFT JOIN counted c ON c.session_id = i.session_id
     ORDER BY i.ordinal
     RETURNING id, position, sequence, occurred_at AS "occurredAt", recorded_at AS "recordedAt",
