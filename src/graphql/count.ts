@@ -20,7 +20,7 @@ export const runCounts = batched(async (runIds: string[], { store, caller }: Con
     { runId: string; state: LifecycleState; total: number; workers: number }[]
   >`
     SELECT s.run_id AS "runId", s.state::text, count(*)::int AS total,
-      count(*) FILTER (WHERE s.agent_name IS DISTINCT FROM r.coordinator_name
+      count(*) FILTER (WHERE (s.agent_name = r.coordinator_name) IS NOT TRUE
         AND s.chain_root_id IS DISTINCT FROM c.chain_root_id)::int AS workers
     FROM sessions s
     JOIN runs r ON r.project_id = s.project_id AND r.id = s.run_id

@@ -7,7 +7,8 @@ import { eventOf, nextState, type LifecycleAction } from '../domain/lifecycle.js
 import type { EndReason, Outcome } from '../domain/session.js';
 import { RetryTransaction } from './conflict.js';
 import { SESSION_COLUMNS } from './row.js';
-import { finishWorkers } from './run.js';
+import { settleRun } from './run.js';
+import { settle } from './settle.js';
 import type { Transaction } from './transaction.js';
 
 /** The session, locked against every other writer of it until the transaction ends. */
@@ -97,12 +98,11 @@ export async function moveSession(
       ...(note && { note }),
     },
   });
+  if (to === 'COMPLETED' || to === 'ZOMBIE') await settleRun(tx, moved);
   return moved;
 }
 
 /** Ends a locked, open session and settles all that hangs on it. */
-export async function endLocked(tx: Transaction, session: Session, end: EndFacts): Promise<Session> {
-  const ended = await moveSession(tx, session, 'end', { end });
-  await finishWorkers(tx, ended);
-  return ended;
+export function endLocked(tx: Transaction, session: Session, end: EndFacts): Promise<Session> {
+  return moveSession(tx, session, 'end', { end });
 }

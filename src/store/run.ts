@@ -104,23 +104,27 @@ async function statusOf(tx: Transaction, runId: string): Promise<RunStatus | und
   return run?.status;
 }
 
-/** Records once per run that all its workers have finished, where the end or the death of this session made it so. */
-export async function finishWorkers(tx: Transaction, session: Session): Promise<void> {
-  const { runId, projectId } = session;
+/** To be called where a session has ended or died: it may have been the last worker of its run. */
+export async function settleRun(tx: Transaction, { runId }: Session): Promise<void> {
   if (!runId) return;
   // Of two workers that end at once the second waits here, and then sees the first one's end.
-  const run = await lockRun(tx, runId);
-  if (run.workersFinishedAt) return;
-  const finished = await tx.db.$queryRaw`
+  const { workersFinishedAt } = await lockRun(tx, runId);
+  // Only at last: the session's successor, which joins the run in this transaction, is a worker too.
+  if (!workersFinishedAt) tx.atLast(`run ${runId}`, () => finishWorkers(tx, runId));
+}
+
+/** Records once per run that all its workers have finished, where they have. */
+async function finishWorkers(tx: Transaction, runId: string): Promise<void> {
+  const finished = await tx.db.$queryRaw<unknown[]>`
     UPDATE runs r SET workers_finished_at = now()
-    WHERE r.project_id = ${projectId}::uuid AND r.id = ${runId}::uuid AND (
+    WHERE r.project_id = ${tx.projectId}::uuid AND r.id = ${runId}::uuid AND (
       SELECT coalesce(bool_and(s.state IN ('COMPLETED', 'ZOMBIE')), false) FROM sessions s
       WHERE s.project_id = r.project_id AND s.run_id = r.id
-        AND s.agent_name IS DISTINCT FROM r.coordinator_name AND s.chain_root_id IS DISTINCT FROM (
+        AND (s.agent_name = r.coordinator_name) IS NOT TRUE AND s.chain_root_id IS DISTINCT FROM (
           SELECT c.chain_root_id FROM sessions c
           WHERE c.project_id = r.project_id AND c.id = r.coordinator_session_id)
     ) RETURNING r.id`;
-  if (Array.isArray(finished) && finished.length > 0) tx.record({ type: 'RUN_WORKERS_FINISHED', runId });
+  if (finished.length > 0) tx.record({ type: 'RUN_WORKERS_FINISHED', runId });
 }
 
 async function lockRun(tx: Transaction, runId: string): Promise<Run> {

@@ -12,6 +12,7 @@ import type { Caller, Store } from './store.js';
 export class Transaction {
   readonly #events: Event[] = [];
   readonly #alive = new Set<string>();
+  readonly #steps = new Map<string, () => Promise<void>>();
   #remembered: Remembered | null = null;
 
   constructor(
@@ -32,6 +33,11 @@ export class Transaction {
     return row;
   }
 
+  /** How many events of the session this transaction has recorded so far. */
+  recordedOf(sessionId: string): number {
+    return this.#events.filter((event) => event.sessionId === sessionId).length;
+  }
+
   /** What this transaction records counts as a sign of life of the session. */
   showLife(sessionId: string): void {
     this.#alive.add(sessionId);
@@ -42,9 +48,15 @@ export class Transaction {
     this.#remembered = answer;
   }
 
+  /** Has a step run when all else is done and before the events are written: once, however often its name is given. */
+  atLast(name: string, step: () => Promise<void>): void {
+    this.#steps.set(name, step);
+  }
+
   /** Writes what was collected. `grew`: whether the log is longer than before. */
   async finish(): Promise<{ position: bigint; grew: boolean }> {
     const { db, projectId } = this;
+    for (const step of this.#steps.values()) await step();
     if (this.#events.length > 0) {
       return { position: await writeLog(db, projectId, this.#events, this.#alive, this.#remembered), grew: true };
     }
