@@ -11,7 +11,7 @@ interface DriverCause {
 }
 
 /** serialization_failure, deadlock_detected */
-const CONFLICTS: ReadonlySet<unknown> = new Set(['40001', '40P01']);
+const CONFLICTS: ReadonlySet<string | undefined> = new Set(['40001', '40P01']);
 
 /**
  * The unique indexes that only a race can hit: the function has looked before it wrote, and will see the winner when it
@@ -29,11 +29,11 @@ const RACES: ReadonlySet<unknown> = new Set([
 
 /** Prisma's codes for a database that cannot be reached, and for one that is too slow. */
 const UNREACHABLE: ReadonlySet<string> = new Set(['P1000', 'P1001', 'P1002', 'P1003', 'P1008', 'P1011', 'P1017']);
-const TOO_SLOW: ReadonlySet<string> = new Set(['P2024', 'P2028']);
+const TOO_SLOW: ReadonlySet<string> = new Set(['P2024', 'P2028', 'P2034']);
 /** admin_shutdown, crash_shutdown, cannot_connect_now, too_many_connections, and connections that broke. */
 const LOST = /^(57P0[123]|53300|08\w{3}|E[A-Z]+)$/;
-/** query_canceled (statement_timeout), lock_not_available */
-const CANCELLED: ReadonlySet<string> = new Set(['57014', '55P03']);
+/** query_canceled (statement_timeout), lock_not_available, and conflicts that no repetition has got round */
+const CANCELLED: ReadonlySet<string | undefined> = new Set(['57014', '55P03', ...CONFLICTS]);
 
 /** Whether running the whole transaction again may help. */
 export function isRetryable(error: unknown): boolean {
@@ -43,8 +43,9 @@ export function isRetryable(error: unknown): boolean {
   return error.code === 'P2034' || CONFLICTS.has(originalCode) || RACES.has(constraint?.index);
 }
 
-/** The typed error where the database is out of reach or over its time limit, else null. */
+/** The typed error where the database is out of reach, over its time limit or too busy with rivals, else null. */
 export function unavailable(error: unknown): UnavailableError | null {
+  if (error instanceof RetryTransaction) return new UnavailableError({ reason: 'timeout' });
   if (error instanceof Prisma.PrismaClientInitializationError) return new UnavailableError({ reason: 'unreachable' });
   if (!(error instanceof Prisma.PrismaClientKnownRequestError)) return null;
   const { originalCode = '' } = causeOf(error);

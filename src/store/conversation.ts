@@ -10,10 +10,12 @@ import { planTransition, type TransitionTrigger } from '../domain/trigger.js';
 import { checkWorkspace, type Workspace } from '../domain/workspace.js';
 import { RetryTransaction } from './conflict.js';
 import { transactOnce, type Once } from './idempotency.js';
-import { endLocked, lockSession } from './lifecycle.js';
+import { endLocked } from './lifecycle.js';
 import {
   lockConversation,
   lockHolders,
+  lockLine,
+  lockName,
   newestAt,
   openConversation,
   refuseHolder,
@@ -67,6 +69,9 @@ export async function transitionSession(
     const { trigger, outcome, note, occurredAt, next } = input;
     const place = await lockPlace(tx, input);
     const [open] = place ? await lockHolders(tx, place) : [];
+    const newest = open ?? (place && (await newestAt(tx, place)));
+    // Who begins or ends a session by itself locks no place: whoever waited for it has not seen who came after.
+    if (newest && !open && !newest.endedAt) throw new RetryTransaction();
     const plan = planTransition(trigger, !!open);
     let ended: Session | null = null;
     if (open && plan.endReason) {
@@ -77,9 +82,7 @@ export async function transitionSession(
     if (place?.conversationId && trigger === 'CONVERSATION_CLOSED') await markClosed(tx, place.conversationId);
     if (!place || !plan.startReason) return { ended, session: ended ? null : (open ?? null), created: false };
 
-    const parent = ended ?? (await newestAt(tx, place));
-    // Somebody else was quicker at a place that has no lock of its own.
-    if (parent && !parent.endedAt) throw new RetryTransaction();
+    const parent = ended ?? newest;
     const id = newId();
     const row: Prisma.SessionCreateManyInput = {
       ...(parent
@@ -91,8 +94,9 @@ export async function transitionSession(
       id,
       startReason: plan.startReason,
     };
-    // A conversation is locked, but the name that its next session inherits may have been taken by another.
-    const [holder] = await lockHolders(tx, { conversationId: null, agentName: row.agentName ?? null });
+    // The place is free, but what else the next session inherits may have been taken by another.
+    const { conversationId = null, agentName = null } = row;
+    const [holder] = await lockHolders(tx, { conversationId, agentName });
     if (holder) return refuseHolder(tx, holder);
     return { ended, session: await insertSession(tx, row, { occurredAt }), created: true };
   });
@@ -135,22 +139,23 @@ async function markClosed(tx: Transaction, id: string): Promise<Conversation | n
 
 /**
  * The place that a transition is meant for, locked; null where there is none yet and nothing is to begin there. A session
- * stands for its conversation, else for its agent's name, else for its chain: an ended one for what is open there now.
+ * stands for its conversation, else for its agent's name, else for its line: an ended one for what is open there now.
  */
 async function lockPlace(tx: Transaction, input: TransitionSessionInput): Promise<Place | null> {
-  if (input.conversation) {
-    const key = input.conversation;
-    const begins = planTransition(input.trigger, false).startReason !== null;
-    const conversation = begins ? await openConversation(tx, key) : await lockConversation(tx, { key });
-    return conversation && { conversationId: conversation.id, agentName: null };
+  let { conversation: key } = input;
+  if (!key) {
+    const { conversationId, agentName, id } = await readSession(tx.db, tx.projectId, input.sessionId ?? '');
+    if (!conversationId && agentName) {
+      await lockName(tx, agentName);
+      return { conversationId, agentName };
+    }
+    if (!conversationId) return { conversationId, agentName, lineId: await lockLine(tx, id) };
+    const where = { projectId_id: { projectId: tx.projectId, id: conversationId } };
+    key = await tx.db.conversation.findUniqueOrThrow({ where });
   }
-  const { conversationId, agentName, chainRootId, id } = await readSession(tx.db, tx.projectId, input.sessionId ?? '');
-  if (conversationId) {
-    await lockConversation(tx, { id: conversationId });
-    return { conversationId, agentName: null };
-  }
-  await lockSession(tx, id);
-  return agentName ? { conversationId: null, agentName } : { conversationId: null, agentName: null, chainRootId };
+  const begins = planTransition(input.trigger, false).startReason !== null;
+  const conversation = begins ? await openConversation(tx, key) : await lockConversation(tx, { key });
+  return conversation && { conversationId: conversation.id, agentName: null };
 }
 
 /** The fields of the next session that its caller says; what is not said is inherited. */

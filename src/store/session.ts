@@ -24,9 +24,10 @@ import {
   type StartReason,
 } from '../domain/session.js';
 import { checkWorkspace, type Workspace } from '../domain/workspace.js';
+import { RetryTransaction } from './conflict.js';
 import { transactOnce, type Once } from './idempotency.js';
 import { endLocked, lockOpenSession, lockSession } from './lifecycle.js';
-import { lockHolders, newestAt, openConversation, refuseHolder, type ConversationKey } from './place.js';
+import { lockHolders, lockName, newestAt, openConversation, refuseHolder, type ConversationKey } from './place.js';
 import { earlier, inheritedRun, requireActiveRun } from './run.js';
 import type { Caller, Store } from './store.js';
 import { transact, type Transaction } from './transaction.js';
@@ -75,6 +76,7 @@ export async function startSession(store: Store, caller: Caller, input: StartSes
     const conversation = input.conversation ? await openConversation(tx, input.conversation) : null;
     const place = { conversationId: conversation?.id ?? null, agentName: input.agentName ?? null };
 
+    if (input.takeOver && place.agentName !== null) await lockName(tx, place.agentName);
     const holders = await lockHolders(tx, place);
     const [first] = holders;
     if (first && !input.takeOver) return refuseHolder(tx, first);
@@ -84,7 +86,11 @@ export async function startSession(store: Store, caller: Caller, input: StartSes
     }
 
     const parent = input.parentId ? await lockSession(tx, input.parentId) : await newestAt(tx, place);
-    if (parent && !parent.endedAt) return refuseHolder(tx, parent);
+    if (parent && !parent.endedAt) {
+      // Whoever waited for the holder to end has not seen who came after.
+      if (!input.parentId) throw new RetryTransaction();
+      return refuseHolder(tx, parent);
+    }
     const spawner = input.spawnedById ? await readSession(tx.db, projectId, input.spawnedById) : null;
     if (input.runId) await requireActiveRun(tx, input.runId);
 
