@@ -60,8 +60,8 @@ function streamOf(
     void leave();
   };
   const leave = async (): Promise<void> => {
+    if (!open.delete(end)) return;
     clearInterval(beat);
-    open.delete(end);
     // Nobody is left to hear of what goes wrong here.
     await results.return?.().catch(() => undefined);
   };

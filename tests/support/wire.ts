@@ -44,7 +44,7 @@ export const posted = (operation: Operation, headers: OutgoingHttpHeaders = {}):
 });
 
 export function webSocketClient(url: string): Client {
-  return createClient({ url: url.replace(/^http/, 'ws'), webSocketImpl: WebSocket, retryAttempts: 0, lazy: false });
+  return createClient({ url: url.replace(/^http/, 'ws'), webSocketImpl: WebSocket, retryAttempts: 0 });
 }
 
 export type Transport = (url: string, operation: Operation) => Promise<FormattedExecutionResult[]>;
