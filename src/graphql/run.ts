@@ -93,10 +93,13 @@ builder.queryFields((t) => ({
     description: 'The runs of the project, the newest first.',
     args: {
       status: t.arg({ type: RunStatusEnum, description: 'Only those of this status.' }),
+      externalId: t.arg.string({ description: 'Only the one that its caller knows by this id.' }),
       ...FORWARD,
     },
-    resolve: (_, { status, ...paging }, context, info) => {
-      const where = { projectId: context.caller.projectId, status: status ?? undefined };
+    resolve: (_, { status, externalId, ...paging }, context, info) => {
+      // What cannot be stored names none.
+      const named = externalId != null && unstorable(externalId) ? { in: [] } : (externalId ?? undefined);
+      const where = { projectId: context.caller.projectId, status: status ?? undefined, externalId: named };
       return list(context.store.database.prisma.run, { order: NEWEST_FIRST, paging, where }, context, info);
     },
   }),
