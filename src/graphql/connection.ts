@@ -121,11 +121,14 @@ export function list<Row extends object>(
   info: GraphQLResolveInfo,
 ) {
   const page = pageOf<Row>(order, paging, where);
-  const include = Object.fromEntries(order.keys.flatMap(({ relation }) => (relation ? [[relation, true]] : [])));
   const typeName = nodeTypeOf(getNamedType(info.returnType));
   return connectionOf(
     page,
-    () => model.findMany({ ...page.query, ...queryFromInfo({ context, info, typeName, paths: NODES, include }) }),
+    () =>
+      model.findMany({
+        ...page.query,
+        ...queryFromInfo({ context, info, typeName, paths: NODES, select: columnsOf(order) }),
+      }),
     () => model.count({ where }),
   );
 }
@@ -147,9 +150,15 @@ export function related<Type extends { name: string; $inferType: object }, Args 
     extensions: {
       pothosPrismaSelect(args: Args, context: Context, nested: Nested, selected: () => ReadonlySet<string>) {
         const filter = where?.(args, context) ?? {};
-        const count = { _count: { select: { [relation]: { where: filter } } } };
-        const rows = { [relation]: nested(pageOf(order, args, filter).query, path) };
-        return { select: selected().has('totalCount') ? { ...rows, ...count } : rows };
+        const { query } = pageOf(order, args, filter);
+        const asked = selected();
+        const asksRows = asked.has('edges') || asked.has('nodes') || asked.has('pageInfo');
+        return {
+          select: {
+            ...(asksRows && { [relation]: nested({ ...query, select: columnsOf(order) }, path) }),
+            ...(asked.has('totalCount') && { _count: { select: { [relation]: { where: filter } } } }),
+          },
+        };
       },
     },
     resolve(row, args) {
@@ -171,6 +180,11 @@ interface RelatedOptions<Type extends { $inferType: object }, Args> {
 
 /** Pothos's way to put what is asked of the nodes into the query of their relation. */
 type Nested = (query: object, path: object) => object;
+
+/** What a cursor is made from, also where nothing is asked of the entries themselves. */
+function columnsOf({ keys }: Order): Record<string, true> {
+  return Object.fromEntries(keys.map(({ field, relation }) => [relation ?? field, true]));
+}
 
 function nodeTypeOf(connection: { name: string }): string {
   return connection.name.replace(/Connection$/, '');

@@ -1,0 +1,59 @@
+import { graphql, parse, subscribe, type ExecutionResult, type GraphQLError } from 'graphql';
+import type { Context } from '../../src/graphql/context.js';
+import { maskError } from '../../src/graphql/errors.js';
+import { buildSchema } from '../../src/graphql/schema.js';
+import type { Caller } from '../../src/store/store.js';
+import { openStore, type TestStore } from './store.js';
+
+const schema = buildSchema();
+
+/** Whatever a document asked for: the test knows its shape. */
+// eslint-disable-next-line @typescript-eslint/no-explicit-any -- a type for each document would be longer than the tests
+export type Data = any;
+
+export interface TestGraphql extends TestStore {
+  /** The data of an answer. Rejects with the first error, as a client would see it. */
+  ask(document: string, variables?: Record<string, unknown>, as?: Partial<Context>): Promise<Data>;
+  /** The first error of an answer, as a client would see it. */
+  refusal(document: string, variables?: Record<string, unknown>, as?: Partial<Context>): Promise<GraphQLError>;
+  /** The data of each answer; rejects with the first error. */
+  watch(document: string, variables?: Record<string, unknown>, as?: Partial<Context>): Promise<AsyncGenerator<Data>>;
+}
+
+/** The schema over a store of a test's own, without a server. Requests are the admin's of `default` unless `as` says whose. */
+export async function openGraphql(): Promise<TestGraphql> {
+  const opened = await openStore();
+  const { store, caller } = opened;
+  const contextOf = (as: Partial<Context> = {}): Context => ({ store, caller, requestId: 'test', ...as });
+
+  const answer = (source: string, variableValues?: Record<string, unknown>, as?: Partial<Context>) =>
+    graphql({ schema, source, variableValues, contextValue: contextOf(as) });
+
+  return {
+    ...opened,
+    ask: async (...request) => dataOf(await answer(...request)),
+    async refusal(...request) {
+      const { errors } = await answer(...request);
+      if (!errors?.[0]) throw new Error('there is no error');
+      return maskError(errors[0]);
+    },
+    async watch(source, variableValues, as) {
+      const stream = await subscribe({ schema, document: parse(source), variableValues, contextValue: contextOf(as) });
+      if (!(Symbol.asyncIterator in stream)) throw new Error('unreachable', { cause: dataOf(stream) });
+      return answersOf(stream as AsyncGenerator<ExecutionResult, void, void>);
+    },
+    [Symbol.asyncDispose]: () => opened[Symbol.asyncDispose](),
+  };
+}
+
+function dataOf({ data, errors }: ExecutionResult): Data {
+  if (errors?.[0]) throw maskError(errors[0]);
+  return data;
+}
+
+async function* answersOf(stream: AsyncGenerator<ExecutionResult, void, void>): AsyncGenerator<Data> {
+  for await (const result of stream) yield dataOf(result);
+}
+
+/** The caller of another project. */
+export const as = (caller: Caller): Partial<Context> => ({ caller });
