@@ -6,6 +6,9 @@ import { ConfigError, readConfig, type Flags } from './config.js';
 
 const CLOSE_MS = 5_000;
 
+// A terminal gives Ctrl-C to npm and to this process, and npm passes it on.
+const ECHO_MS = 500;
+
 const MISUSE = 2;
 
 /**
@@ -16,30 +19,35 @@ export async function runServer(flags: Flags = {}): Promise<void> {
   const config = readConfig(process.env, flags);
   const log = logTo(config.logLevel);
   const starting = startApp(config, log);
-  let ending = false;
+  let endingSince: number | null = null;
+  let exitCode = 0;
 
-  async function end(code: number): Promise<void> {
-    if (ending) process.exit(1);
-    ending = true;
+  async function end(): Promise<void> {
+    endingSince = performance.now();
     setTimeout(() => {
       log.error(`the server did not close within ${CLOSE_MS} ms`);
       process.exit(1);
     }, CLOSE_MS);
     const app = await starting.catch(() => null);
     await app?.close();
-    process.exit(code);
+    process.exit(exitCode);
   }
 
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     process.on(signal, () => {
-      log.info({ signal }, 'closing');
-      void end(0);
+      if (endingSince === null) {
+        log.info({ signal }, 'closing');
+        void end();
+      } else if (performance.now() - endingSince > ECHO_MS) {
+        process.exit(1);
+      }
     });
   }
   // Rejections that nobody handles arrive here too.
   process.on('uncaughtException', (error) => {
     log.fatal({ err: error }, 'an unforeseen fault');
-    void end(1);
+    exitCode = 1;
+    if (endingSince === null) void end();
   });
   const { url } = await starting;
   process.stdout.write(`Lifeline is ready at ${url}\n`);
@@ -52,8 +60,9 @@ export function logTo(level: string): Logger {
 
 /** Says why the process cannot do what it was asked to, and ends it: with 2 where it was asked wrongly, else with 1. */
 export function giveUp(error: unknown): never {
-  const reasons =
-    error instanceof ConfigError ? error.faults : [error instanceof Error ? error.message : String(error)];
-  for (const reason of reasons) process.stderr.write(`lifeline: ${reason}\n`);
-  process.exit(error instanceof ConfigError ? MISUSE : 1);
+  const isMisuse = error instanceof ConfigError;
+  const reasons = isMisuse ? error.faults : [error instanceof Error ? error.message : String(error)];
+  // Some libraries set their messages in paragraphs.
+  for (const reason of reasons) process.stderr.write(`lifeline: ${reason.replace(/\s+/g, ' ').trim()}\n`);
+  process.exit(isMisuse ? MISUSE : 1);
 }

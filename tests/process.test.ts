@@ -1,0 +1,106 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { request } from 'node:http';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { DRAIN_MS } from '../src/server/limits.js';
+import { createDatabase, type TestDatabase } from './support/postgres.js';
+import { run, serve } from './support/program.js';
+import { send, transports } from './support/wire.js';
+
+let database: TestDatabase;
+
+beforeAll(async () => {
+  database = await createDatabase({ migrated: false });
+});
+afterAll(() => database.drop());
+
+describe('a server process', () => {
+  it.each(['SIGTERM', 'SIGINT'] as const)('ends with 0 at %s, and has said nothing but where it is', async (signal) => {
+    await using server = await serve({ DATABASE_URL: database.url });
+    expect(await transports.HTTP(server.url, { query: '{ project { slug } }' })).toEqual([
+      { data: { project: { slug: 'default' } } },
+    ]);
+    const asked = performance.now();
+    server.process.kill(signal);
+    const { code, stdout } = await server.ended;
+    expect(code).toBe(0);
+    expect(stdout).toBe(`Lifeline is ready at ${server.url}\n`);
+    expect(performance.now() - asked).toBeLessThan(5_000);
+  });
+
+  it('ends at once when it is told to again, but not by the echo of the first time', async () => {
+    await using server = await serve({ DATABASE_URL: database.url });
+    // What holds up an orderly end: a request that never comes to its own.
+    const unfinished = request(server.url, { method: 'POST', headers: { 'content-type': 'application/json' } });
+    unfinished.on('error', () => undefined);
+    unfinished.write('{');
+    await send(new URL('/health/live', server.url).href);
+    const asked = performance.now();
+    const asking = setInterval(() => server.process.kill('SIGTERM'), 50);
+    const { code } = await server.ended;
+    clearInterval(asking);
+    expect(code).toBe(1);
+    expect(performance.now() - asked).toBeGreaterThan(500);
+    expect(performance.now() - asked).toBeLessThan(DRAIN_MS);
+  });
+
+  it.each([
+    ['SIGUSR2', 'an exception that nobody catches', 'throw new Error("unforeseen");'],
+    ['SIGHUP', 'a rejection that nobody handles', 'Promise.reject(new Error("unforeseen"));'],
+  ] as const)('logs and ends with 1, in order, at %s: %s', async (signal, _case, fault) => {
+    const preload = `data:text/javascript,${encodeURIComponent(`process.on('${signal}', () => { ${fault} })`)}`;
+    await using server = await serve({ DATABASE_URL: database.url, NODE_OPTIONS: `--import=${preload}` });
+    server.process.kill(signal);
+    const { code, stderr } = await server.ended;
+    expect(code).toBe(1);
+    expect(JSON.parse(stderr.trim().split('\n').at(-1) ?? '')).toMatchObject({
+      level: 60,
+      err: { message: 'unforeseen' },
+    });
+  });
+
+  it('lists every fault of its configuration, and ends with 2', async () => {
+    const { code, stdout, stderr } = await run(['serve', '--port', 'http'], { HOST: '0.0.0.0', LOG_LEVEL: 'loud' });
+    expect(code).toBe(2);
+    expect(stdout).toBe('');
+    expect(stderr.trim().split('\n')).toEqual([
+      expect.stringMatching(/^lifeline: HOST is 0\.0\.0\.0, but Lifeline listens on 127\.0\.0\.1 only/),
+      expect.stringMatching(/^lifeline: --port is "http"/),
+      expect.stringMatching(/^lifeline: LOG_LEVEL is "loud"/),
+    ]);
+  });
+
+  it('says in a sentence that its database cannot be reached, and ends with 1', async () => {
+    const { code, stdout, stderr } = await run(['serve'], {
+      DATABASE_URL: 'postgresql://nobody:secret@127.0.0.1:1/none',
+    });
+    expect(code).toBe(1);
+    expect(stdout).toBe('');
+    expect(stderr).toMatch(/^lifeline: .+\n$/);
+    expect(stderr).not.toContain('secret');
+  });
+
+  it('finds its embedded data again, in a folder with a space in its name', async () => {
+    const root = await mkdtemp(path.join(tmpdir(), 'lifeline data '));
+    const env = { LIFELINE_DATA_DIR: root };
+    const start = 'mutation { startSession(input: { agentName: "keeper" }) { position } }';
+    try {
+      {
+        await using first = await serve(env);
+        await transports.HTTP(first.url, { query: start });
+        const asked = performance.now();
+        first.process.kill('SIGTERM');
+        expect((await first.ended).code).toBe(0);
+        expect(performance.now() - asked).toBeLessThan(5_000);
+      }
+      await using second = await serve(env);
+      const query = '{ session(by: { agentName: "keeper" }) { agentName } }';
+      expect(await transports.HTTP(second.url, { query })).toEqual([{ data: { session: { agentName: 'keeper' } } }]);
+      second.process.kill('SIGTERM');
+      await second.ended;
+    } finally {
+      await rm(root, { recursive: true });
+    }
+  });
+});
