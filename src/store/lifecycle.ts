@@ -103,6 +103,8 @@ export async function moveSession(
 }
 
 /** Ends a locked, open session and settles all that hangs on it. */
-export function endLocked(tx: Transaction, session: Session, end: EndFacts): Promise<Session> {
-  return moveSession(tx, session, 'end', { end });
+export async function endLocked(tx: Transaction, session: Session, end: EndFacts): Promise<Session> {
+  const ended = await moveSession(tx, session, 'end', { end });
+  await settle(tx, ended);
+  return ended;
 }
