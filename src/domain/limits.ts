@@ -9,6 +9,9 @@ export const NAME_MAX_CHARACTERS = 128;
 export const KEY_MAX_CHARACTERS = 200;
 export const TITLE_MAX_CHARACTERS = 512;
 export const NOTE_MAX_CHARACTERS = 4096;
+/** For the summaries that models write of a whole context. */
+export const SUMMARY_MAX_CHARACTERS = 65_536;
+export const TEXTS_MAX_PER_LIST = 1000;
 
 export const JSON_MAX_BYTES = 256 * 1024;
 /** For `workState` and the saved state's documents. */
@@ -96,6 +99,18 @@ export function checkTitle(issues: Issues, path: string, text: string | Absent):
 /** A note, a description or a path of the file system: up to 4,096 characters of any kind. */
 export function checkNote(issues: Issues, path: string, text: string | Absent): void {
   checkText(issues, path, text, NOTE_MAX_CHARACTERS);
+}
+
+/** A summary: up to 65,536 characters of any kind. */
+export function checkSummary(issues: Issues, path: string, text: string | Absent): void {
+  checkText(issues, path, text, SUMMARY_MAX_CHARACTERS);
+}
+
+/** A list of notes: up to 1,000 of them. */
+export function checkTexts(issues: Issues, path: string, texts: readonly string[] | Absent): void {
+  if (!texts) return;
+  if (texts.length > TEXTS_MAX_PER_LIST) issues.add(path, `must have at most ${TEXTS_MAX_PER_LIST} entries`);
+  else for (const [index, text] of texts.entries()) checkNote(issues, `${path}.${index}`, text);
 }
 
 /** An instance id: `<name>-(PS|MS)-<6 of a-z0-9>`, up to 128 characters. */

@@ -1,13 +1,11 @@
-import type { Conversation, Prisma, Session } from '../database/client.js';
-import { continueChain, inherit } from '../domain/chain.js';
+import type { Conversation, Session } from '../database/client.js';
+import { continueChain } from '../domain/chain.js';
 import { NotFoundError } from '../domain/errors.js';
 import { encodeId, newId } from '../domain/id.js';
-import { checkJson } from '../domain/json.js';
-import { checkKey, checkName, checkNote, checkPast, checkTitle, Issues, JSON_MAX_BYTES } from '../domain/limits.js';
+import { checkKey, checkNote, checkPast, Issues } from '../domain/limits.js';
 import { defaultPolicy } from '../domain/liveness.js';
 import type { Outcome } from '../domain/session.js';
 import { planTransition, type TransitionTrigger } from '../domain/trigger.js';
-import { checkWorkspace, type Workspace } from '../domain/workspace.js';
 import { RetryTransaction } from './conflict.js';
 import { transactOnce, type Once } from './idempotency.js';
 import { endLocked } from './lifecycle.js';
@@ -18,23 +16,13 @@ import {
   lockName,
   newestAt,
   openConversation,
-  refuseHolder,
   type ConversationKey,
   type Place,
 } from './place.js';
-import { inheritedRun } from './run.js';
 import { checkConversationKey, insertSession, readSession, refuseEndBeforeStart } from './session.js';
 import type { Caller, Store } from './store.js';
+import { checkNext, said, startSuccessor, type NextSession, type Succession } from './successor.js';
 import { transact, type Transaction } from './transaction.js';
-
-/** What the next session has of its own, where its caller says so. */
-export interface NextSession {
-  assistant?: string | null;
-  providerSessionId?: string | null;
-  title?: string | null;
-  workspace?: Workspace | null;
-  metadata?: unknown;
-}
 
 /** Exactly one of `conversation` and `sessionId`. */
 export interface TransitionSessionInput {
@@ -83,22 +71,11 @@ export async function transitionSession(
     if (!place || !plan.startReason) return { ended, session: ended ? null : (open ?? null), created: false };
 
     const parent = ended ?? newest;
-    const id = newId();
-    const row: Prisma.SessionCreateManyInput = {
-      ...(parent
-        ? { ...inherit(parent), capability: parent.capability, runId: await inheritedRun(tx, parent.runId) }
-        : { kind: 'CONVERSATION', ...place, ...defaultPolicy({ kind: 'CONVERSATION' }) }),
-      ...said(next),
-      ...continueChain(parent, id),
-      projectId: tx.projectId,
-      id,
-      startReason: plan.startReason,
-    };
-    // The place is free, but what else the next session inherits may have been taken by another.
-    const { conversationId = null, agentName = null } = row;
-    const [holder] = await lockHolders(tx, { conversationId, agentName });
-    if (holder) return refuseHolder(tx, holder);
-    return { ended, session: await insertSession(tx, row, { occurredAt }), created: true };
+    const { startReason } = plan;
+    const session = parent
+      ? await startSuccessor(tx, parent, { startReason, next, occurredAt })
+      : await startFirst(tx, place, { startReason, next, occurredAt });
+    return { ended, session, created: true };
   });
 }
 
@@ -158,11 +135,20 @@ async function lockPlace(tx: Transaction, input: TransitionSessionInput): Promis
   return conversation && { conversationId: conversation.id, agentName: null };
 }
 
-/** The fields of the next session that its caller says; what is not said is inherited. */
-function said(next: NextSession | null | undefined): Partial<Prisma.SessionCreateManyInput> {
-  const { workspace, metadata, ...fields }: NextSession = next ?? {};
-  const given = { ...fields, ...workspace, metadata: (metadata ?? undefined) as Prisma.InputJsonObject | undefined };
-  return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
+/** The first session of a conversation that nobody began before. */
+function startFirst(tx: Transaction, place: Place, { startReason, next, occurredAt }: Succession): Promise<Session> {
+  const id = newId();
+  const row = {
+    kind: 'CONVERSATION' as const,
+    conversationId: place.conversationId,
+    ...defaultPolicy({ kind: 'CONVERSATION' }),
+    ...said(next),
+    ...continueChain(null, id),
+    projectId: tx.projectId,
+    id,
+    startReason,
+  };
+  return insertSession(tx, row, { occurredAt });
 }
 
 function checkTransition(input: TransitionSessionInput, now: Date): void {
@@ -176,10 +162,6 @@ function checkTransition(input: TransitionSessionInput, now: Date): void {
   checkConversationKey(issues, 'input.conversation', input.conversation);
   checkNote(issues, 'input.note', input.note);
   checkPast(issues, 'input.occurredAt', input.occurredAt, now);
-  checkName(issues, 'input.next.assistant', next?.assistant);
-  checkName(issues, 'input.next.providerSessionId', next?.providerSessionId);
-  checkTitle(issues, 'input.next.title', next?.title);
-  checkWorkspace(issues, 'input.next.workspace', next?.workspace);
-  checkJson(issues, 'input.next.metadata', next?.metadata, { limitBytes: JSON_MAX_BYTES, shape: 'object' });
+  checkNext(issues, 'input.next', next);
   issues.throwIfAny();
 }

@@ -1,0 +1,116 @@
+import { Prisma, type Approval } from '../database/client.js';
+import type { ApprovalResolution, ApprovalType } from '../domain/approval.js';
+import { AlreadyResolvedError, NotFoundError } from '../domain/errors.js';
+import { encodeId, newId } from '../domain/id.js';
+import { checkJson } from '../domain/json.js';
+import { checkKey, checkName, checkNote, checkRange, Issues, JSON_MAX_BYTES } from '../domain/limits.js';
+import { transactOnce, type Once } from './idempotency.js';
+import { lockOpenSession } from './lifecycle.js';
+import { redacted } from './redacted.js';
+import type { Caller, Store } from './store.js';
+import { transact } from './transaction.js';
+
+export interface RequestApprovalInput {
+  idempotencyKey?: string | null;
+  sessionId: string;
+  type: ApprovalType;
+  question: string;
+  context?: unknown;
+  timeoutSeconds: number;
+}
+
+const TIMEOUT_MAX_SECONDS = 30 * 24 * 60 * 60;
+
+/** Asks a person; while the question is open, the session is waiting and not stalled. */
+export async function requestApproval(
+  store: Store,
+  caller: Caller,
+  input: RequestApprovalInput,
+): Promise<Once<{ approval: Approval }>> {
+  const issues = new Issues();
+  checkKey(issues, 'input.idempotencyKey', input.idempotencyKey);
+  checkNote(issues, 'input.question', input.question);
+  if (input.question === '') issues.add('input.question', 'must not be empty');
+  checkRange(issues, 'input.timeoutSeconds', input.timeoutSeconds, 1, TIMEOUT_MAX_SECONDS);
+  checkJson(issues, 'input.context', input.context, { limitBytes: JSON_MAX_BYTES, shape: 'object' });
+  issues.throwIfAny();
+  const request = { mutation: 'requestApproval', input, rows: { approval: readApproval } };
+  return transactOnce(store, caller, request, async (tx) => {
+    const session = await lockOpenSession(tx, input.sessionId);
+    const { type, question, timeoutSeconds } = input;
+    const [approval] = await tx.db.approval.createManyAndReturn({
+      data: [
+        {
+          projectId: tx.projectId,
+          id: newId(),
+          sessionId: session.id,
+          type,
+          question,
+          context: redacted(input.context ?? {}),
+          createdAt: tx.now,
+          expiresAt: new Date(tx.now.getTime() + timeoutSeconds * 1000),
+        },
+      ],
+    });
+    if (!approval) throw new Error('the insert of an approval answered with no row');
+    const approvalId = encodeId('Approval', approval.id);
+    tx.record({ type: 'APPROVAL_REQUESTED', session, data: { approvalId, type, question, timeoutSeconds } });
+    return { approval };
+  });
+}
+
+export interface ResolveApprovalInput {
+  approvalId: string;
+  resolution: ApprovalResolution;
+  result?: unknown;
+  by?: string | null;
+}
+
+/**
+ * Answers a question, once.
+ * @throws AlreadyResolvedError with the first resolution, or with none where its time has passed.
+ */
+export async function resolveApproval(
+  store: Store,
+  caller: Caller,
+  input: ResolveApprovalInput,
+): Promise<{ approval: Approval; position: bigint }> {
+  const issues = new Issues();
+  checkName(issues, 'input.by', input.by);
+  checkJson(issues, 'input.result', input.result, { limitBytes: JSON_MAX_BYTES, shape: 'any' });
+  issues.throwIfAny();
+  const { approvalId, resolution } = input;
+  return transact(store, caller, async (tx) => {
+    const { projectId } = tx;
+    const asked = await readApproval(tx.db, projectId, approvalId);
+    const refusal = () => new AlreadyResolvedError({ approvalId, resolution: asked.resolution });
+    // The question is closed with its session: that is no late write, but an answer that nobody waits for.
+    if (asked.status !== 'PENDING' || asked.expiresAt <= tx.now) throw refusal();
+    const session = await lockOpenSession(tx, asked.sessionId);
+    const resolvedBy = input.by ?? caller.name;
+    const [approval] = await tx.db.approval.updateManyAndReturn({
+      where: { projectId, id: approvalId, status: 'PENDING' },
+      data: {
+        status: 'RESOLVED',
+        resolution,
+        result: input.result == null ? Prisma.DbNull : redacted(input.result),
+        resolvedBy,
+        resolvedAt: tx.now,
+      },
+    });
+    if (!approval) {
+      const { resolution: first } = await readApproval(tx.db, projectId, approvalId);
+      throw new AlreadyResolvedError({ approvalId, resolution: first });
+    }
+    const data = { approvalId: encodeId('Approval', approvalId), status: 'RESOLVED', resolution, by: resolvedBy };
+    tx.record({ type: 'APPROVAL_RESOLVED', session, data });
+    return { approval };
+  });
+}
+
+/** An approval as it stands. */
+export async function readApproval(db: Prisma.TransactionClient, projectId: string, id: string): Promise<Approval> {
+  const approval = await db.approval.findUnique({ where: { projectId_id: { projectId, id } } });
+  if (!approval) throw new NotFoundError({ kind: 'Approval', ref: encodeId('Approval', id) });
+  return approval;
+}
