@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
+import { addImport } from './commands/import.js';
 import { addMigrate } from './commands/migrate.js';
 import { addServe } from './commands/serve.js';
 import { giveUp } from './process.js';
@@ -18,5 +19,6 @@ const program = new Command('lifeline')
 
 addServe(program);
 addMigrate(program);
+addImport(program);
 
 await program.parseAsync().catch(giveUp);

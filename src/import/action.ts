@@ -35,8 +35,18 @@ export interface AppendEvent {
   event: PlannedEvent;
 }
 
+/** Everything that lines become. */
+export const PLANNED_EVENT_TYPES = [
+  'USER_MESSAGE',
+  'ASSISTANT_MESSAGE',
+  'TOOL_STARTED',
+  'TOOL_ENDED',
+  'TASK_SPAWNED',
+  'TURN_ENDED',
+] as const;
+
 export interface PlannedEvent {
-  type: 'USER_MESSAGE' | 'ASSISTANT_MESSAGE' | 'TOOL_STARTED' | 'TOOL_ENDED' | 'TASK_SPAWNED' | 'TURN_ENDED';
+  type: (typeof PLANNED_EVENT_TYPES)[number];
   level: 'INFO' | 'ERROR';
   toolName: string | null;
   /** At most 256 KiB, free of what the service refuses. */

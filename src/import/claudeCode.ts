@@ -3,7 +3,7 @@ import type { Action, CompleteRun, EndSession, StartSession } from './action.js'
 import type { Entry } from './entry.js';
 import { type Task, taskOf } from './event.js';
 import { TranscriptPlan } from './plan.js';
-import { type TranscriptFile, readBytes } from './transcript.js';
+import type { TranscriptFile } from './transcript.js';
 
 /** The session in which a subagent was started, and the call that did it where the transcript tells it. */
 interface Spawner {
@@ -125,28 +125,4 @@ export class ClaudeCodePlan {
         : [];
     });
   }
-}
-
-/**
- * All that importing these transcripts calls for, read as it is taken. A family's sessions end before the next one's begin.
- * A file that cannot be read to its end is skipped from there, and its session left open: importing again goes on with it.
- */
-export async function* planImport(families: TranscriptFile[][]): AsyncGenerator<Action> {
-  const whole = new ClaudeCodePlan();
-  for (const family of families) {
-    const mains: TranscriptPlan[] = [];
-    for (const file of family) {
-      const plan = whole.open(file);
-      try {
-        for await (const bytes of readBytes(file)) yield* plan.push(bytes);
-      } catch (error) {
-        yield { kind: 'skip', file: file.path, line: null, reason: `cannot be read: ${String(error)}` };
-        continue;
-      }
-      if (file.agentId === null) mains.push(plan);
-      else yield* plan.finish();
-    }
-    for (const main of mains) yield* main.finish();
-  }
-  yield* whole.finish();
 }

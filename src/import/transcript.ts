@@ -12,7 +12,7 @@ export interface TranscriptFile {
   sessionId: string | null;
 }
 
-const EXTENSION = '.jsonl';
+export const EXTENSION = '.jsonl';
 const AGENT_NAME = /^agent-(.+)$/;
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 const SUBAGENT_FOLDER = 'subagents';
@@ -47,10 +47,15 @@ export async function findTranscripts(path: string): Promise<TranscriptFile[][]>
     ...files.filter((file) => file.agentId !== null),
   ];
   for (const file of mainsFirst) {
-    const family = file.sessionId ?? file.path;
+    const family = familyOf(file);
     families.set(family, [...(families.get(family) ?? []), file]);
   }
   return [...families.values()];
+}
+
+/** What the transcripts of one family have in common. */
+export function familyOf(file: TranscriptFile): string {
+  return file.sessionId ?? file.path;
 }
 
 /** The bytes that a file holds after `offset`, up to its end as it is now. */

@@ -1,36 +1,12 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Action, AppendEvent, StartSession } from '../../src/import/action.js';
-import { ClaudeCodePlan, planImport } from '../../src/import/claudeCode.js';
+import { ClaudeCodePlan } from '../../src/import/claudeCode.js';
 import { identify } from '../../src/import/transcript.js';
+import { answer, at, boundary, bytes, call, line, message, SID } from '../support/transcript.js';
 
-const SID = '4d5611e5-241a-462a-8d15-5122611a9569';
 const MAIN = identify(`/home/someone/.claude/projects/p/${SID}.jsonl`);
 const SUBAGENT = identify(`/home/someone/.claude/projects/p/${SID}/subagents/agent-a1.jsonl`);
-
-type Fields = Record<string, unknown>;
-const at = (second: number) => `2026-01-01T00:00:${String(second).padStart(2, '0')}.000Z`;
-
-/** A line as Claude Code writes it, at this second. */
-function line(second: number, fields: Fields): string {
-  const place = { sessionId: SID, cwd: '/code', gitBranch: 'main', version: '2.1.39' };
-  return JSON.stringify({ uuid: `u${second}`, timestamp: at(second), ...place, ...fields });
-}
-const message = (role: 'user' | 'assistant', content: unknown, more: Fields = {}) => ({
-  type: role,
-  message: { role, content },
-  ...more,
-});
-const call = (id: string, name: string, input: unknown = {}) =>
-  message('assistant', [{ type: 'tool_use', id, name, input }]);
-const answer = (id: string, content: unknown, more: Fields = {}) =>
-  message('user', [{ type: 'tool_result', tool_use_id: id, content, ...more }]);
-const boundary = { type: 'system', subtype: 'compact_boundary', compactMetadata: { trigger: 'auto' } };
-
-const bytes = (...lines: string[]) => Buffer.from(lines.map((text) => `${text}\n`).join(''));
 
 /** The actions of a main transcript that ends here. */
 function planned(...lines: string[]): Action[] {
@@ -309,26 +285,6 @@ describe('a run', () => {
     expect(whole.finish()).toEqual([]);
     subagent.finish();
     expect(whole.finish()).toEqual([{ kind: 'completeRun', run: SID, occurredAt: at(9) }]);
-  });
-});
-
-describe('planImport', () => {
-  it('skips a file that cannot be read, and goes on with the others', async () => {
-    const folder = await mkdtemp(join(tmpdir(), 'lifeline-'));
-    await writeFile(join(folder, 'there.jsonl'), bytes(line(1, message('user', 'x'))));
-    const missing = identify(join(folder, 'missing.jsonl'));
-    const actions: Action[] = [];
-    const there = identify(join(folder, 'there.jsonl'));
-    for await (const action of planImport([[missing], [there]])) actions.push(action);
-    await rm(folder, { recursive: true });
-    expect(actions[0]).toMatchObject({ kind: 'skip', file: missing.path, line: null });
-    expect(actions.map(({ kind }) => kind).slice(1)).toEqual([
-      'createRun',
-      'startSession',
-      'appendEvent',
-      'endSession',
-      'completeRun',
-    ]);
   });
 });
 

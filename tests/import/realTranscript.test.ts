@@ -1,15 +1,11 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { Action } from '../../src/import/action.js';
-import { planImport } from '../../src/import/claudeCode.js';
+import { ClaudeCodePlan } from '../../src/import/claudeCode.js';
 import { findTranscripts } from '../../src/import/transcript.js';
-
-const FOLDER = fileURLToPath(new URL('../../../shared/data/claude-code', import.meta.url));
-const present = existsSync(FOLDER);
-if (!present) process.stderr.write(`\n!! NOT TESTED against real transcripts: there is no ${FOLDER}\n\n`);
+import { hasRealTranscripts, REAL_FOLDER } from '../support/transcript.js';
 
 interface NaiveLine {
   type: string;
@@ -57,14 +53,24 @@ function naive(path: string): NaiveEvent[] {
   return told;
 }
 
-describe.skipIf(!present)('the real transcripts', () => {
+describe.skipIf(!hasRealTranscripts)('the real transcripts', () => {
   const actions: Action[] = [];
   const expected: NaiveEvent[] = [];
 
   beforeAll(async () => {
-    for await (const action of planImport(await findTranscripts(FOLDER))) actions.push(action);
-    const files = await readdir(FOLDER, { recursive: true });
-    for (const file of files.filter((name) => name.endsWith('.jsonl'))) expected.push(...naive(join(FOLDER, file)));
+    const whole = new ClaudeCodePlan();
+    for (const family of await findTranscripts(REAL_FOLDER)) {
+      const plans = family.map((file) => {
+        const plan = whole.open(file);
+        actions.push(...plan.push(readFileSync(file.path)));
+        return plan;
+      });
+      for (const plan of plans.reverse()) actions.push(...plan.finish());
+    }
+    actions.push(...whole.finish());
+    const files = await readdir(REAL_FOLDER, { recursive: true });
+    for (const file of files.filter((name) => name.endsWith('.jsonl')))
+      expected.push(...naive(join(REAL_FOLDER, file)));
   });
 
   const all = <K extends Action['kind']>(kind: K) =>
