@@ -6,6 +6,7 @@ import { UnavailableError } from '../domain/errors.js';
 export class RetryTransaction extends Error {}
 
 interface DriverCause {
+  kind?: string;
   originalCode?: string;
   constraint?: { index?: string; fields?: string[] };
 }
@@ -27,8 +28,18 @@ const RACES: ReadonlySet<unknown> = new Set([
   'idempotency_keys_pkey',
 ]);
 
-/** Prisma's codes for a database that cannot be reached, and for one that is too slow. */
-const UNREACHABLE: ReadonlySet<string> = new Set(['P1000', 'P1001', 'P1002', 'P1003', 'P1008', 'P1011', 'P1017']);
+/** What Prisma's adapter calls a database that cannot be reached. */
+const UNREACHABLE: ReadonlySet<string | undefined> = new Set([
+  'DatabaseNotReachable',
+  'ConnectionClosed',
+  'SocketTimeout',
+  'TlsConnectionError',
+  'AuthenticationFailed',
+  'DatabaseAccessDenied',
+  'DatabaseDoesNotExist',
+  'TooManyConnections',
+]);
+/** Prisma's codes for a database that is too slow, or too busy with rivals. */
 const TOO_SLOW: ReadonlySet<string> = new Set(['P2024', 'P2028', 'P2034']);
 /** admin_shutdown, crash_shutdown, cannot_connect_now, too_many_connections, and connections that broke. */
 const LOST = /^(57P0[123]|53300|08\w{3}|E[A-Z]+)$/;
@@ -48,8 +59,8 @@ export function unavailable(error: unknown): UnavailableError | null {
   if (error instanceof RetryTransaction) return new UnavailableError({ reason: 'timeout' });
   if (error instanceof Prisma.PrismaClientInitializationError) return new UnavailableError({ reason: 'unreachable' });
   if (!(error instanceof Prisma.PrismaClientKnownRequestError)) return null;
-  const { originalCode = '' } = causeOf(error);
-  if (UNREACHABLE.has(error.code) || LOST.test(originalCode)) return new UnavailableError({ reason: 'unreachable' });
+  const { kind, originalCode = '' } = causeOf(error);
+  if (UNREACHABLE.has(kind) || LOST.test(originalCode)) return new UnavailableError({ reason: 'unreachable' });
   if (TOO_SLOW.has(error.code) || CANCELLED.has(originalCode)) return new UnavailableError({ reason: 'timeout' });
   return null;
 }

@@ -1,0 +1,122 @@
+import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
+import { afterAll, describe, expect, test } from 'vitest';
+import { openDatabase } from '../../src/database/client.js';
+import { startSession } from '../../src/store/session.js';
+import type { Store } from '../../src/store/store.js';
+import { transact } from '../../src/store/transaction.js';
+import { isRetryable, RetryTransaction, unavailable } from '../../src/store/conflict.js';
+import { openStore } from '../support/store.js';
+
+const { store, caller, url, ...fixture } = await openStore();
+afterAll(() => fixture[Symbol.asyncDispose]());
+
+const nowhere = 'postgresql://postgres@127.0.0.1:9/nowhere';
+const begin = (on: Store) => startSession(on, caller, { kind: 'AGENT', takeOver: false });
+
+/** A way to the database that can be cut. */
+async function openLine(to: string) {
+  const { hostname, port } = new URL(to);
+  const sockets = new Set<Socket>();
+  const server = createServer((near) => {
+    const far = connect(Number(port), hostname);
+    for (const socket of [near, far]) sockets.add(socket.on('error', () => undefined));
+    near.pipe(far).pipe(near);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const here = new URL(to);
+  here.host = `127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const cut = () => sockets.forEach((socket) => socket.destroy());
+  return {
+    url: here.href,
+    cut,
+    [Symbol.asyncDispose]: () => {
+      cut();
+      return new Promise((resolve) => server.close(resolve)).then(() => undefined);
+    },
+  };
+}
+
+describe('a failure of the database is UNAVAILABLE', () => {
+  test('where it cannot be reached', async () => {
+    const database = openDatabase(nowhere);
+
+    await expect(begin({ ...store, database })).rejects.toMatchObject({
+      code: 'UNAVAILABLE',
+      message: expect.stringContaining('cannot be reached') as string,
+    });
+    await database.close();
+  });
+
+  test('where a statement takes too long', async () => {
+    const database = openDatabase(url, { statementTimeoutMs: 50 });
+
+    const slow = transact({ ...store, database }, caller, async (tx) => {
+      await tx.db.$queryRaw`SELECT pg_sleep(20)::text`;
+      return {};
+    });
+
+    await expect(slow).rejects.toMatchObject({
+      code: 'UNAVAILABLE',
+      message: expect.stringContaining('took too long') as string,
+    });
+    await database.close();
+  });
+
+  test('where it ends the connection', async () => {
+    const broken = transact(store, caller, async (tx) => {
+      await tx.db.$queryRaw`SELECT pg_terminate_backend(pg_backend_pid())`;
+      return {};
+    });
+
+    await expect(broken).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+    expect((await begin(store)).session.state).toBe('BOOTING');
+  });
+
+  test('where the connection breaks off in the middle', async () => {
+    await using line = await openLine(url);
+    const database = openDatabase(line.url);
+
+    const broken = transact({ ...store, database }, caller, async (tx) => {
+      const slow = tx.db.$queryRaw`SELECT pg_sleep(20)::text`;
+      setImmediate(() => line.cut());
+      await slow;
+      return {};
+    });
+
+    await expect(broken).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+    await database.close();
+  });
+
+  test('also outside of a transaction', async () => {
+    const database = openDatabase(nowhere);
+
+    const failure: unknown = await database.prisma.$queryRaw`SELECT 1`.catch((error: unknown) => error);
+
+    expect(unavailable(failure)).toMatchObject({ code: 'UNAVAILABLE' });
+    await database.close();
+  });
+});
+
+describe('an error', () => {
+  test('of our own making is neither retried nor taken for the database’s', () => {
+    const error = new Error('ours');
+
+    expect([isRetryable(error), unavailable(error)]).toEqual([false, null]);
+  });
+
+  test('that asks for a retry is one, and UNAVAILABLE once there is no more patience', () => {
+    const error = new RetryTransaction();
+
+    expect(isRetryable(error)).toBe(true);
+    expect(unavailable(error)).toMatchObject({ code: 'UNAVAILABLE', retryable: true });
+  });
+
+  test('about what is no race is not retried', async () => {
+    const { projectId } = caller;
+    const error: unknown = await store.database.prisma.project
+      .create({ data: { id: projectId, slug: 'twice', name: 'twice' } })
+      .catch((thrown: unknown) => thrown);
+
+    expect([isRetryable(error), unavailable(error)]).toEqual([false, null]);
+  });
+});
