@@ -28,12 +28,8 @@ interface PeerOptions {
 export function peerOf(socket: WebSocket, { isDeaf, log }: PeerOptions): Peer {
   return {
     protocol: socket.protocol,
-    // Resolves when the message has left: a subscription is asked for more no faster than its client reads.
-    send: (text) =>
-      new Promise((resolve, reject) => {
-        if (socket.readyState !== socket.OPEN) resolve();
-        else socket.send(text, (error) => (error ? reject(error) : resolve()));
-      }),
+    // Resolves when the message has left, or can no longer: a subscription is asked for more no faster than its client reads.
+    send: (text) => new Promise((resolve) => socket.send(text, () => resolve())),
     close: (code, reason) => socket.close(code, reason),
     onMessage(take) {
       socket.on('message', (data: RawData) => {
