@@ -1,8 +1,9 @@
 import { afterAll, describe, expect, test } from 'vitest';
 import type { DomainError } from '../../src/domain/errors.js';
 import { encodeId } from '../../src/domain/id.js';
+import { closeConversation, transitionSession } from '../../src/store/conversation.js';
 import { startSession, type StartSessionInput } from '../../src/store/session.js';
-import type { Caller } from '../../src/store/store.js';
+import type { Caller, Session } from '../../src/store/store.js';
 import { openStore, typesOf } from '../support/store.js';
 
 const { store, database, newCaller, start, read, log, ...fixture } = await openStore();
@@ -94,5 +95,97 @@ describe('a place', () => {
 
     for (const holder of holders) expect(await read(holder)).toMatchObject({ endReason: 'SUPERSEDED' });
     expect(session.parentId).toBe(holders[0]!.id);
+  });
+});
+
+describe('a conversation', () => {
+  const close = (caller: Caller) => closeConversation(store, caller, { conversation: { key: conversation } });
+
+  test('that is closed ends its open session', async () => {
+    const me = await newCaller();
+    const session = await start(me, { conversation });
+
+    const { conversation: closed, ended, position } = await close(me);
+
+    expect(closed.closedAt).toBeInstanceOf(Date);
+    expect(ended).toMatchObject({
+      id: session.id,
+      endReason: 'CONVERSATION_CLOSED',
+      outcome: 'UNKNOWN',
+      endedBy: me.name,
+    });
+    const events = await log(me);
+    expect(typesOf(events).slice(-2)).toEqual(['SESSION_ENDED', 'CONVERSATION_CLOSED']);
+    expect(events.at(-1)).toMatchObject({ position, conversationId: closed.id, sessionId: null });
+  });
+
+  test('that is closed twice, also at once, is closed by the first', async () => {
+    const me = await newCaller();
+    await start(me, { conversation });
+
+    const answers = await Promise.all([close(me), close(me), close(me)]);
+    const late = await close(me);
+
+    expect(answers.filter(({ ended }) => ended)).toHaveLength(1);
+    expect(late).toMatchObject({ ended: null, conversation: answers[0]!.conversation });
+    expect(typesOf(await log(me)).filter((type) => type === 'CONVERSATION_CLOSED')).toHaveLength(1);
+  });
+
+  test('is closed by its trigger, too', async () => {
+    const me = await newCaller();
+    await start(me, { conversation });
+
+    await transitionSession(store, me, { conversation, trigger: 'CONVERSATION_CLOSED' });
+
+    expect(typesOf(await log(me)).slice(-2)).toEqual(['SESSION_ENDED', 'CONVERSATION_CLOSED']);
+    expect((await close(me)).ended).toBeNull();
+  });
+
+  test('opens again with its next session, which continues the chain', async () => {
+    const me = await newCaller();
+    const first = await start(me, { conversation });
+    const ways: ((last: Session) => Promise<Session | null>)[] = [
+      () => start(me, { conversation }),
+      async () => (await transitionSession(store, me, { conversation, trigger: 'FIRST_MESSAGE' })).session,
+      async ({ id }) => (await transitionSession(store, me, { sessionId: id, trigger: 'PLAN_TO_EXECUTE' })).session,
+    ];
+
+    let last = first;
+    for (const [index, begin] of ways.entries()) {
+      await close(me);
+      const next = await begin(last);
+      expect(next).toMatchObject({ parentId: last.id, chainIndex: index + 1 });
+      const { closedAt } = await database.prisma.conversation.findFirstOrThrow({
+        where: { id: first.conversationId! },
+      });
+      expect(closedAt).toBeNull();
+      const opened = (await log(me)).at(-2)!;
+      expect(opened).toMatchObject({ type: 'CONVERSATION_OPENED', data: { ...conversation, reopened: true } });
+      last = next!;
+    }
+  });
+
+  test('is not opened by a trigger that begins nothing', async () => {
+    const me = await newCaller();
+    await start(me, { conversation });
+    await close(me);
+    const before = await log(me);
+
+    await transitionSession(store, me, { conversation, trigger: 'RESET_REQUESTED' });
+
+    expect(await log(me)).toEqual(before);
+  });
+
+  test('of another project is as unknown as any', async () => {
+    const [me, other] = [await newCaller(), await newCaller()];
+    const { conversationId } = await start(other, { conversation });
+
+    await expect(close(me)).rejects.toMatchObject({ code: 'NOT_FOUND', extensions: { kind: 'Conversation' } });
+    await expect(closeConversation(store, me, { conversation: { id: conversationId! } })).rejects.toMatchObject({
+      code: 'NOT_FOUND',
+    });
+    await expect(
+      closeConversation(store, me, { conversation: { key: { platform: '', externalId: 'x' } } }),
+    ).rejects.toMatchObject({ code: 'VALIDATION' });
   });
 });
