@@ -27,6 +27,12 @@ export async function databaseAccount(folder: string): Promise<Account | undefin
   );
 }
 
+/** Gives the data to the account where it is root's own, because root has copied or restored it. */
+export async function giveData(folder: string, { uid, gid }: Account): Promise<void> {
+  const data = await stat(path.join(folder, 'PG_VERSION'));
+  if (data.uid !== uid) await run('chown', ['-R', `${uid}:${gid}`, folder]);
+}
+
 async function named(user: string): Promise<Account | undefined> {
   try {
     const [uid, gid] = await Promise.all([run('id', ['-u', user]), run('id', ['-g', user])]);

@@ -1,7 +1,7 @@
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
-import { databaseAccount } from './account.js';
+import { databaseAccount, giveData } from './account.js';
 import { createCluster, DATABASE_USER, isCluster, readPassword } from './cluster.js';
 import { launch, LaunchError, type RunningPostgres } from './launch.js';
 import { freeFolder } from './postmaster.js';
@@ -37,6 +37,8 @@ export async function startEmbedded({ dataDir, log, settings = {} }: EmbeddedOpt
   if (!(await isCluster(folder))) {
     log.info(`creating the embedded PostgreSQL in ${folder}`);
     await createCluster(folder, programs, account);
+  } else if (account) {
+    await giveData(folder, account);
   }
   const password = await readPassword(folder);
   const server = await patiently(async () => {

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { chmod, chown, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, chown, cp, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import pg from 'pg';
@@ -195,6 +195,19 @@ describe.runIf(isRoot)('started by root', () => {
     const again = await startHolder(dataDir, { ...nobody, cwd: '/' });
     again.process.kill('SIGTERM');
     await once(again.process, 'exit');
+  });
+
+  test('takes to data that root has copied', async () => {
+    const { url, stop } = await startEmbedded({ dataDir, log });
+    await note(url);
+    await stop();
+    const copy = path.join(root, 'copy');
+    await cp(dataDir, copy, { recursive: true });
+
+    const restored = await startEmbedded({ dataDir: copy, log });
+
+    expect(await query(restored.url, 'SELECT kept FROM notes')).toEqual([{ kept: 1 }]);
+    await restored.stop();
   });
 
   test('leaves data that another user is told not to be theirs', async () => {
