@@ -5,7 +5,7 @@ import { encodeId, type IdType } from '../domain/id.js';
 import { getDatamodel } from '../generated/pothos.js';
 import type PrismaTypes from '../generated/pothos.js';
 import type { Context } from './context.js';
-import { parseDateTime, parseJsonLiteral, parseSafeInt, serializeDateTime, serializeSafeInt } from './scalar.js';
+import { literally, parseDateTime, parseJsonLiteral, parseSafeInt, serializeDateTime, serializeSafeInt } from './scalar.js';
 
 /** What every module of this folder adds its part of the schema to. Output is not null unless a field says so. */
 export const builder = new SchemaBuilder<{
@@ -69,11 +69,13 @@ builder.scalarType('DateTime', {
     'An instant as RFC 3339 in UTC with milliseconds, like 2026-01-31T12:00:00.000Z. Any offset is taken as input.',
   serialize: serializeDateTime,
   parseValue: parseDateTime,
+  parseLiteral: literally(parseDateTime),
 });
 builder.scalarType('SafeInt', {
   description: 'An integer that fits in 53 bits: log positions and sequence numbers.',
   serialize: serializeSafeInt,
   parseValue: parseSafeInt,
+  parseLiteral: literally(parseSafeInt),
 });
 builder.scalarType('JSON', {
   description:

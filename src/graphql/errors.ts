@@ -43,10 +43,10 @@ function told(error: unknown, message: string, extensions: Record<string, unknow
 }
 
 /** The code of an error that GraphQL itself found with the request; null where it found fault with our answer. */
-function codeOf({ message, nodes }: GraphQLError, met: unknown): string | null {
+function codeOf({ message }: GraphQLError, met: unknown): string | null {
   if (message.startsWith('Syntax Error')) return 'GRAPHQL_PARSE_FAILED';
   if (VARIABLE.test(message) || ARGUMENT.test(message)) return 'BAD_USER_INPUT';
   if (OPERATION.test(message)) return 'OPERATION_RESOLUTION_FAILURE';
-  const isBeforeExecution = met instanceof GraphQLError && !met.path;
-  return isBeforeExecution && nodes ? 'GRAPHQL_VALIDATION_FAILED' : null;
+  const isMetInExecution = met instanceof GraphQLError && met.path !== undefined;
+  return isMetInExecution ? null : 'GRAPHQL_VALIDATION_FAILED';
 }

@@ -2,6 +2,7 @@
 // not the entry: it outlives the row, it tells nothing that its reader has not seen, and a page costs the same wherever it
 // begins. Nulls come last in either direction.
 import { ValidationError } from '../domain/errors.js';
+import { EARLIEST_INSTANT, LATEST_INSTANT } from '../domain/limits.js';
 
 export interface Key {
   readonly field: string;
@@ -21,16 +22,25 @@ export interface Order {
 type Value = Date | bigint | string | null;
 type Row = Readonly<Record<string, unknown>>;
 
-/** How a value stands in a cursor, and which texts stand for one. */
+/** How a value stands in a cursor, and what a text stands for; undefined where it stands for none. */
 const CODECS = {
   instant: {
     write: (value: Value) => String((value as Date).getTime()),
-    pattern: /^-?\d{1,15}$/,
-    read: (text: string): Value => new Date(Number(text)),
+    read(text: string): Value | undefined {
+      const instant = new Date(/^-?\d{1,15}$/.test(text) ? Number(text) : NaN);
+      return instant >= EARLIEST_INSTANT && instant <= LATEST_INSTANT ? instant : undefined;
+    },
   },
-  integer: { write: String, pattern: /^\d{1,18}$/, read: (text: string): Value => BigInt(text) },
-  uuid: { write: String, pattern: /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/, read: (text: string): Value => text },
+  integer: {
+    write: String,
+    read: (text: string): Value | undefined => (/^\d{1,18}$/.test(text) ? BigInt(text) : undefined),
+  },
+  uuid: {
+    write: String,
+    read: (text: string): Value | undefined => (UUID.test(text) ? text : undefined),
+  },
 };
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 /** The place of a row in the order, as a text for clients. */
 export function cursorOf({ name, keys }: Order, row: Row): string {
@@ -66,14 +76,12 @@ export function orderBy({ keys }: Order, backwards: boolean): object[] {
 function parse({ name, keys }: Order, cursor: string): Value[] | null {
   const parts = partsOf(cursor);
   if (parts?.length !== keys.length + 1 || parts[0] !== name) return null;
-  const values: Value[] = [];
-  for (const [index, { type, nullable }] of keys.entries()) {
+  const values = keys.map(({ type, nullable }, index) => {
     const text = parts[index + 1];
-    if (text === null && nullable) values.push(null);
-    else if (typeof text === 'string' && CODECS[type].pattern.test(text)) values.push(CODECS[type].read(text));
-    else return null;
-  }
-  return values;
+    if (text === null && nullable) return null;
+    return typeof text === 'string' ? CODECS[type].read(text) : undefined;
+  });
+  return values.every((value) => value !== undefined) ? values : null;
 }
 
 function partsOf(cursor: string): unknown[] | null {

@@ -1,6 +1,5 @@
-// The three scalars of the contract. What they refuse they refuse with a TypeError-like sentence: GraphQL adds the place
-// and, for a variable, the code.
-import { GraphQLError, Kind, type ObjectValueNode, type ValueNode } from 'graphql';
+// The three scalars of the contract: what they take, what they write, and in which words they refuse.
+import { GraphQLError, Kind, valueFromASTUntyped, type ObjectValueNode, type ValueNode } from 'graphql';
 import { EARLIEST_INSTANT, LATEST_INSTANT } from '../domain/limits.js';
 
 const DATE_TIME = /^\d{4}-\d\d-\d\dT([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d+)?(Z|[+-]([01]\d|2[0-3]):[0-5]\d)$/i;
@@ -43,6 +42,17 @@ export function serializeSafeInt(value: unknown): number {
   const number = typeof value === 'bigint' ? Number(value) : value;
   if (Number.isSafeInteger(number)) return number as number;
   throw new GraphQLError('SafeInt cannot represent a value beyond 53 bits.');
+}
+
+/** What a literal in a document stands for, where only its value counts. Refusals say where it stands. */
+export function literally<Value>(parse: (value: unknown) => Value): (literal: ValueNode) => Value {
+  return (literal) => {
+    try {
+      return parse(valueFromASTUntyped(literal));
+    } catch (error) {
+      throw error instanceof GraphQLError ? new GraphQLError(error.message, { nodes: literal }) : error;
+    }
+  };
 }
 
 /**

@@ -38,8 +38,7 @@ export const SessionFilter = builder.inputType('SessionFilter', {
 });
 export type SessionFilter = typeof SessionFilter.$inferInput;
 
-/** Prisma's way to say that nothing matches. */
-const NOTHING = { OR: [] };
+const NOTHING: Prisma.SessionWhereInput = { id: { in: [] } };
 
 /** The sessions of the caller's project that a filter lets through. */
 export function sessionWhere(
@@ -91,7 +90,8 @@ function statesOf({ states, open, live, stale }: SessionFilter): LifecycleState[
 }
 
 function holding(text: string): Prisma.SessionWhereInput[] {
-  const contains = { contains: text, mode: 'insensitive' } as const;
+  // Prisma hands the text to LIKE as it is, wildcards and all.
+  const contains = { contains: text.replaceAll(/[\\%_]/g, '\\$&'), mode: 'insensitive' } as const;
   const fields = ['title', 'agentName', 'capability', 'taskId', 'externalId', 'instanceId'] as const;
   return [...fields.map((field) => ({ [field]: contains })), { pulse: { currentEpic: contains } }];
 }

@@ -1,0 +1,88 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { encodeId, newId } from '../../src/domain/id.js';
+import { appendEvents } from '../../src/store/event.js';
+import { createRun } from '../../src/store/run.js';
+import { openGraphql, type TestGraphql } from '../support/graphql.js';
+
+const NODE = 'query ($id: ID!) { node(id: $id) { __typename id } }';
+const NODES = 'query ($ids: [ID!]!) { nodes(ids: $ids) { id } }';
+
+let graphql: TestGraphql;
+/** An id of each type. */
+let ids: Record<'Project' | 'Conversation' | 'Run' | 'Session' | 'Event', string>;
+
+beforeAll(async () => {
+  graphql = await openGraphql();
+  const { store, caller, start } = graphql;
+  const session = await start(caller, { conversation: { platform: 'test', externalId: 'c' } });
+  const { run } = await createRun(store, caller, {});
+  const { events } = await appendEvents(store, caller, {
+    sessionId: session.id,
+    events: [{ type: 'RESULT', level: 'INFO' }],
+  });
+  ids = {
+    Project: encodeId('Project', caller.projectId),
+    Conversation: encodeId('Conversation', session.conversationId ?? ''),
+    Run: encodeId('Run', run.id),
+    Session: encodeId('Session', session.id),
+    Event: encodeId('Event', events[0]?.id ?? ''),
+  };
+});
+afterAll(() => graphql[Symbol.asyncDispose]());
+
+describe('node', () => {
+  it('finds whatever has an id, with its type', async () => {
+    for (const [type, id] of Object.entries(ids)) {
+      expect(await graphql.ask(NODE, { id })).toEqual({ node: { __typename: type, id } });
+    }
+  });
+
+  it('is null, and no error, for an id that is unknown, malformed or of another type', async () => {
+    const session = ids.Session;
+    const strange = [
+      encodeId('Session', newId()),
+      encodeId('Project', newId()),
+      encodeId('Checkpoint', newId()),
+      encodeId('ApiKey', newId()),
+      session.replace('ses_', 'evt_'),
+      session.replace('ses_', 'xyz_'),
+      session.toUpperCase(),
+      session.slice(4),
+      `${session}0`,
+      `${session}\u0000`,
+      `ses_8${session.slice(5)}`,
+      'ses_',
+      'ses_\u0000',
+      '__proto__',
+      "ses_' or 1=1 --",
+      Buffer.from('Session:1').toString('base64'),
+      'A'.repeat(50_000),
+      '',
+    ];
+    for (const id of strange) expect(await graphql.ask(NODE, { id })).toEqual({ node: null });
+  });
+
+  it('is null for everything of another project', async () => {
+    const stranger = { caller: await graphql.newCaller() };
+    for (const id of Object.values(ids)) expect(await graphql.ask(NODE, { id }, stranger)).toEqual({ node: null });
+    const { nodes } = await graphql.ask(NODES, { ids: Object.values(ids) }, stranger);
+    expect(nodes).toEqual([null, null, null, null, null]);
+  });
+});
+
+describe('nodes', () => {
+  it('keeps order and repetitions, with null for the unknown', async () => {
+    const asked = [ids.Event, 'malformed', ids.Session, ids.Event, encodeId('Session', newId()), ids.Project];
+    const { nodes } = await graphql.ask(NODES, { ids: asked });
+    expect(nodes).toEqual([{ id: ids.Event }, null, { id: ids.Session }, { id: ids.Event }, null, { id: ids.Project }]);
+  });
+
+  it('takes at most 500 ids', async () => {
+    const many = (count: number) => ({ ids: Array.from({ length: count }, () => ids.Session) });
+    expect((await graphql.ask(NODES, many(500))).nodes).toHaveLength(500);
+    expect((await graphql.refusal(NODES, many(501))).extensions).toMatchObject({
+      code: 'VALIDATION',
+      issues: [{ path: 'ids' }],
+    });
+  });
+});
