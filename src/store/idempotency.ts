@@ -6,7 +6,8 @@ import { DomainError, IdempotencyConflictError } from '../domain/errors.js';
 import type { Caller, Store } from './store.js';
 import { transact, type Transaction } from './transaction.js';
 
-const KEPT_MS = 24 * 60 * 60 * 1000;
+/** For how long a key is answered for. */
+export const KEPT_MS = 24 * 60 * 60 * 1000;
 
 type Reader = (db: Prisma.TransactionClient, projectId: string, id: string) => Promise<{ id: string }>;
 

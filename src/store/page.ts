@@ -38,8 +38,11 @@ export async function readLog(
 ): Promise<LogBatch> {
   // One statement, so that head, start and events are of one moment. The sum runs over sizes alone: what it cuts off is
   // never unpacked.
-  const rows = await database.prisma.$queryRaw<(Event & { head: bigint; start: bigint; count: bigint | null })[]>`
-    SELECT p.log_position AS "head", p.log_start AS "start", e.total AS "count", ${EVENT_COLUMNS}
+  const rows = await database.prisma.$queryRaw<(Event & { head: bigint; left: bigint | null; count: bigint | null })[]>`
+    SELECT p.log_position AS "head", e.total AS "count", CASE WHEN p.log_purged > ${after} THEN (
+        SELECT coalesce(min(r.position), p.log_position + 1) FROM events r
+        WHERE r.project_id = p.id AND r.position > ${after}) END AS "left",
+      ${EVENT_COLUMNS}
     FROM projects p LEFT JOIN LATERAL (
       SELECT sized.*, sum(sized.size_bytes) OVER (ORDER BY sized.position) - sized.size_bytes AS before,
         count(*) OVER () AS total
@@ -52,12 +55,12 @@ export async function readLog(
     WHERE p.id = ${projectId}::uuid ORDER BY e.position`;
   const [row] = rows;
   if (!row) throw new Error(`there is no project ${projectId}`);
-  const { head, start } = row;
+  const { head } = row;
   if (after > head) {
     const message = `must be at most ${head}, the log's newest position: it names an entry that this log does not have`;
     throw new ValidationError({ issues: [{ path: 'after', message }] });
   }
-  const events = rows.flatMap(({ head: _, start: __, count, ...event }) => (count === null ? [] : event));
+  const events = rows.flatMap(({ head: _, left: __, count, ...event }) => (count === null ? [] : event));
   const last = events.at(-1)?.position ?? after;
   // A full page may have left something out; a page that was not filled has seen all there is.
   const complete = events.length < first && BigInt(events.length) === (row.count ?? 0n);
@@ -66,7 +69,7 @@ export async function readLog(
     events,
     position,
     caughtUp: position === head,
-    trimmedBefore: after + 1n < start ? start : null,
+    trimmedBefore: row.left,
   };
 }
 

@@ -23,6 +23,11 @@ export interface Caller {
   readonly serverAdmin: boolean;
 }
 
+/** The caller of what the service does by itself. */
+export function serviceIn(projectId: string): Caller {
+  return { projectId, name: 'lifeline', role: 'ADMIN', serverAdmin: false };
+}
+
 // A clock drifts by milliseconds a minute at worst.
 const CLOCK_CHECK_MS = 60_000;
 

@@ -19,8 +19,11 @@ CREATE TYPE "approval_resolution" AS ENUM ('APPROVED', 'REJECTED', 'MODIFIED');
 
 CREATE TYPE "signal_kind" AS ENUM ('NUDGE', 'CHECKPOINT', 'SUSPEND', 'STOP', 'MESSAGE');
 
+ALTER TABLE "projects" ADD COLUMN     "log_purged" BIGINT NOT NULL DEFAULT 0;
+
 ALTER TABLE "pulses" ADD COLUMN     "checkpoint_sequence" BIGINT NOT NULL DEFAULT 0,
-ADD COLUMN     "command_sequence" BIGINT NOT NULL DEFAULT 0;
+ADD COLUMN     "command_sequence" BIGINT NOT NULL DEFAULT 0,
+ADD COLUMN     "watched" BOOLEAN NOT NULL DEFAULT true;
 
 CREATE TABLE "checkpoints" (
     "project_id" UUID NOT NULL,
