@@ -46,3 +46,4 @@ export function createClient({ url, headers = {} }: ClientOptions): Client {
 }
 
 export { ClientError, ConnectionError } from './error.js';
+export type { LogBatch } from './log.js';

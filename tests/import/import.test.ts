@@ -58,7 +58,7 @@ describe.skipIf(!hasRealTranscripts)('the real transcripts', () => {
 
   it('have one TOOL_STARTED for each tool_use block and one TOOL_ENDED, caused by it, for each tool_result block', () => {
     const files = readdirSync(REAL_FOLDER, { recursive: true, encoding: 'utf8' }).filter((name) =>
-      /\.jsonl$/.test(name),
+      name.endsWith('.jsonl'),
     );
     const told = { tool_use: [] as unknown[], tool_result: [] as unknown[] };
     for (const text of files.flatMap((name) => readFileSync(join(REAL_FOLDER, name), 'utf8').trim().split('\n'))) {

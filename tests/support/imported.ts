@@ -26,7 +26,7 @@ const SESSIONS = `
   LEFT JOIN sessions spawner ON spawner.id = s.spawned_by_id
   LEFT JOIN runs r ON r.id = s.run_id
   LEFT JOIN conversations c ON c.id = s.conversation_id
-  ORDER BY s.external_id`;
+  ORDER BY s.external_id COLLATE "C"`;
 
 const EVENTS = `
   SELECT s.external_id AS session, e.sequence, e.type, e.level, e.tool_name, e.dedupe_key, cause.dedupe_key AS cause,
@@ -35,9 +35,9 @@ const EVENTS = `
   FROM events e
   JOIN sessions s ON s.id = e.session_id
   LEFT JOIN events cause ON cause.id = e.cause_id
-  ORDER BY s.external_id, e.sequence`;
+  ORDER BY s.external_id COLLATE "C", e.sequence`;
 
-const RUNS = 'SELECT external_id, status, started_at, completed_at FROM runs ORDER BY external_id';
+const RUNS = 'SELECT external_id, status, started_at, completed_at FROM runs ORDER BY external_id COLLATE "C"';
 
 /** A server on a database of its own, to import into. */
 export interface Target extends App, AsyncDisposable {
