@@ -17,6 +17,8 @@ export interface Config {
 /** The flags of a command, by the names of the configuration. */
 export type Flags = { readonly [Name in keyof Config]?: string | undefined };
 
+type Environment = Readonly<Record<string, string | undefined>>;
+
 /** `faults` has one sentence for each value that cannot be used. */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError';
@@ -82,8 +84,8 @@ export const settings: { readonly [Name in keyof Config]: Setting<Config[Name]> 
   },
 };
 
-/** Reads all settings from the environment, and from flags, which win. Throws one ConfigError that lists every fault. */
-export function readConfig(env: Readonly<Record<string, string | undefined>>, flags: Flags = {}): Config {
+/** Reads all settings from flags and the environment; flags win. Throws one ConfigError that lists every fault. */
+export function readConfig(flags: Flags = {}, env: Environment = process.env): Config {
   const faults: string[] = [];
   // A faulty value stands for nothing: what is read is thrown away where there is any fault.
   const read = <Name extends keyof Config>(name: Name): Config[Name] => {

@@ -16,7 +16,7 @@ const MISUSE = 2;
  * process with 0 after an orderly close, a second one at once. An unforeseen fault ends it likewise, with 1.
  */
 export async function runServer(flags: Flags = {}): Promise<void> {
-  const config = readConfig(process.env, flags);
+  const config = readConfig(flags);
   const log = logTo(config.logLevel);
   const starting = startApp(config, log);
   let endingSince: number | null = null;

@@ -14,7 +14,7 @@ function faultsOf(...args: Parameters<typeof readConfig>): readonly string[] {
 
 describe('the configuration', () => {
   it('serves a first user who sets nothing', () => {
-    expect(readConfig({})).toEqual({
+    expect(readConfig({}, {})).toEqual({
       host: '127.0.0.1',
       port: 4000,
       databaseUrl: null,
@@ -33,7 +33,7 @@ describe('the configuration', () => {
       REDIS_URL: 'rediss://cache.example:6380',
       LOG_LEVEL: 'warn',
     };
-    expect(readConfig(env)).toEqual({
+    expect(readConfig({}, env)).toEqual({
       host: '127.0.0.1',
       port: 0,
       databaseUrl: env.DATABASE_URL,
@@ -44,18 +44,18 @@ describe('the configuration', () => {
   });
 
   it('takes a flag before a variable', () => {
-    expect(readConfig({ PORT: '5000', LOG_LEVEL: 'warn' }, { port: '6000' })).toMatchObject({
+    expect(readConfig({ port: '6000' }, { PORT: '5000', LOG_LEVEL: 'warn' })).toMatchObject({
       port: 6000,
       logLevel: 'warn',
     });
   });
 
   it('takes an empty value for an absent one', () => {
-    expect(readConfig({ PORT: '', DATABASE_URL: '', REDIS_URL: '' })).toEqual(readConfig({}));
+    expect(readConfig({}, { PORT: '', DATABASE_URL: '', REDIS_URL: '' })).toEqual(readConfig({}, {}));
   });
 
   it('cannot be changed', () => {
-    expect(readConfig({})).toSatisfy(Object.isFrozen);
+    expect(readConfig({}, {})).toSatisfy(Object.isFrozen);
   });
 
   it('reports every fault at once, each under the name by which it was given', () => {
@@ -66,7 +66,7 @@ describe('the configuration', () => {
       REDIS_URL: 'cache.example:6379',
       LOG_LEVEL: 'loud',
     };
-    expect(faultsOf(env, { host: '::', port: '4e3' })).toEqual([
+    expect(faultsOf({ host: '::', port: '4e3' }, env)).toEqual([
       expect.stringMatching(/^--host is ::, but/),
       '--port is "4e3", which is no port: a whole number from 0 to 65535 is.',
       'DATABASE_URL is no URL of the form postgresql://host or postgres://host.',
@@ -78,7 +78,7 @@ describe('the configuration', () => {
   it.each(['0.0.0.0', '192.168.0.1', '::', '::1', 'localhost', 'lifeline.example'])(
     'refuses to listen on %s, and says why',
     (host) => {
-      expect(faultsOf({ HOST: host })).toEqual([
+      expect(faultsOf({}, { HOST: host })).toEqual([
         `HOST is ${host}, but Lifeline listens on 127.0.0.1 only: it does not ask for credentials yet, so whoever could ` +
           'reach it could do everything.',
       ]);
@@ -86,16 +86,16 @@ describe('the configuration', () => {
   );
 
   it.each(['-1', '1.5', '65536', 'http', ' 80', '0x50'])('refuses the port %j', (port) => {
-    expect(faultsOf({ PORT: port })).toHaveLength(1);
+    expect(faultsOf({}, { PORT: port })).toHaveLength(1);
   });
 
   it.each(['redis://a', 'redis://user:pass@a:6379/0', 'redis+cluster://a:7000,b:7001,c:7002'])(
     'accepts the Redis at %s',
-    (url) => expect(readConfig({ REDIS_URL: url }).redisUrl).toBe(url),
+    (url) => expect(readConfig({}, { REDIS_URL: url }).redisUrl).toBe(url),
   );
 
   it('never repeats a URL, which may hold a password', () => {
-    const [fault] = faultsOf({ DATABASE_URL: 'postgres:/user:hunter2@db' });
+    const [fault] = faultsOf({}, { DATABASE_URL: 'postgres:/user:hunter2@db' });
     expect(fault).toMatch(/^DATABASE_URL is no URL/);
     expect(fault).not.toContain('hunter2');
   });

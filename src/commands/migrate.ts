@@ -11,7 +11,7 @@ export function addMigrate(program: Command): void {
 }
 
 async function run(flags: Flags): Promise<void> {
-  const { databaseUrl, dataDir, logLevel } = readConfig(process.env, flags);
+  const { databaseUrl, dataDir, logLevel } = readConfig(flags);
   if (databaseUrl) {
     report(await migrate(databaseUrl));
     return;

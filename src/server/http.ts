@@ -56,12 +56,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const { host, port, schema, store, caller, log } = options;
   const streams = eventStreams();
   const yoga = yogaOf({ schema, log, plugins: [streams.plugin] });
-  const contextOf = (requestId: string, lastEventId: bigint | null = null): Context => ({
-    store,
-    caller,
-    requestId,
-    lastEventId,
-  });
+  const contextOf = (requestId: string, lastEventId?: bigint): Context => ({ store, caller, requestId, lastEventId });
   const sockets = webSockets({ yoga, contextOf, log });
   let closing = false;
 
@@ -112,7 +107,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       const closed = once(server, 'close');
       server.close();
       streams.end();
-      await Promise.all([sockets.close(), Promise.race([closed, delay(DRAIN_MS)])]);
+      await Promise.all([sockets.close(), Promise.race([closed, delay(DRAIN_MS, null, { ref: false })])]);
       server.closeAllConnections();
       await closed;
     },
@@ -124,12 +119,8 @@ async function listen(server: HttpServer, host: string, port: number): Promise<n
     await once(server.listen(port, host), 'listening');
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error;
-    throw new Error(
-      `Port ${port} of ${host} is in use by another program. Choose one by --port or PORT; 0 is a free one.`,
-      {
-        cause: error,
-      },
-    );
+    const advice = 'Choose another by --port or PORT; 0 is a free one.';
+    throw new Error(`Port ${port} of ${host} is in use by another program. ${advice}`, { cause: error });
   }
   return (server.address() as AddressInfo).port;
 }
@@ -141,9 +132,9 @@ function requestIdOf({ 'x-request-id': given }: IncomingHttpHeaders): string {
   return typeof given === 'string' && REQUEST_ID.test(given) ? given : randomUUID();
 }
 
-/** Null where there is none, or none that this server can have given. */
-function lastEventIdOf({ 'last-event-id': given }: IncomingHttpHeaders): bigint | null {
-  return typeof given === 'string' && EVENT_ID.test(given) ? BigInt(given) : null;
+/** Undefined where there is none, or none that this server can have given. */
+function lastEventIdOf({ 'last-event-id': given }: IncomingHttpHeaders): bigint | undefined {
+  return typeof given === 'string' && EVENT_ID.test(given) ? BigInt(given) : undefined;
 }
 
 const nothing: Route = (_request, response) =>

@@ -43,10 +43,12 @@ export function peerOf(socket: WebSocket, { isDeaf, log }: PeerOptions): Peer {
   function dismiss(text: string, error: unknown): void {
     // Whatever was under way when a client left fails, and concerns nobody.
     if (socket.readyState !== socket.OPEN) return;
-    if (!CLIENT_MESSAGES.has(parseMessage(text).type))
-      return socket.close(CloseCode.BadRequest, 'Invalid message received');
-    log.error({ err: error }, 'a message could not be handled');
-    socket.close(CloseCode.InternalServerError, 'Internal server error');
+    if (CLIENT_MESSAGES.has(parseMessage(text).type)) {
+      log.error({ err: error }, 'a message could not be handled');
+      socket.close(CloseCode.InternalServerError, 'Internal server error');
+    } else {
+      socket.close(CloseCode.BadRequest, 'Invalid message received');
+    }
   }
 }
 

@@ -93,12 +93,12 @@ export function webSockets({ yoga, contextOf, log }: Parts): WebSockets {
     },
     async close() {
       closing = true;
-      await Promise.race([Promise.allSettled(running), delay(DRAIN_MS)]);
+      await Promise.race([Promise.allSettled(running), delay(DRAIN_MS, null, { ref: false })]);
       // The answers are given, but not yet sent.
       await setImmediate();
       server.close();
       for (const socket of server.clients) socket.close(GOING_AWAY, 'Going away');
-      await Promise.race([once(server, 'close'), delay(FAREWELL_MS)]);
+      await Promise.race([once(server, 'close'), delay(FAREWELL_MS, null, { ref: false })]);
       for (const socket of server.clients) socket.terminate();
     },
   };

@@ -41,6 +41,14 @@ describe('health', () => {
     });
   });
 
+  it('is degraded, and yet ready, without its Redis', async () => {
+    await using other = await startApp({ redisUrl: 'redis://127.0.0.1:1' });
+    expect(await send(new URL('/health/ready', other.url).href)).toMatchObject({
+      status: 200,
+      text: '{"status":"degraded","database":"ok","bus":"degraded"}',
+    });
+  });
+
   it('is not ready, but live, without its database', async () => {
     await using database = await createDatabase();
     await using other = await startApp({ databaseUrl: database.url });

@@ -20,7 +20,7 @@ export async function startApp(options: AppOptions = {}): Promise<App & AsyncDis
   const { log = pino({ level: 'silent' }), schema, redisUrl, port = '0' } = options;
   const own = options.databaseUrl === undefined ? await createDatabase() : null;
   const databaseUrl = options.databaseUrl ?? own?.url;
-  const app = await start(readConfig({}, { port, databaseUrl, redisUrl }), log, schema).catch(
+  const app = await start(readConfig({ port, databaseUrl, redisUrl }, {}), log, schema).catch(
     async (error: unknown) => {
       await own?.drop();
       throw error;
