@@ -29,13 +29,14 @@ export const BATCH_BYTES = 4 * 1024 * 1024;
 
 /**
  * Reads the log after a position: at most `first` events (up to 500) and about 4 MiB, at least one where there is one.
- * @throws ValidationError where `after` lies beyond the log's head.
+ * @throws ValidationError where `after` is no position of this log: beyond its head, say.
  */
 export async function readLog(
   { database }: { database: Database },
   projectId: string,
   { after, first, filter = {} }: { after: bigint; first: number; filter?: LogFilter | null | undefined },
 ): Promise<LogBatch> {
+  const limit = Math.min(first, PAGE_MAX_SIZE);
   // One statement, so that head, start and events are of one moment. The sum runs over sizes alone: what it cuts off is
   // never unpacked.
   const rows = await database.prisma.$queryRaw<(Event & { head: bigint; left: bigint | null; count: bigint | null })[]>`
@@ -49,21 +50,21 @@ export async function readLog(
       FROM (
         SELECT * FROM events e
         WHERE e.project_id = p.id AND e.position > ${after} AND e.position <= p.log_position ${conditions(filter)}
-        ORDER BY e.position LIMIT ${Math.min(first, PAGE_MAX_SIZE)}
+        ORDER BY e.position LIMIT ${limit}
       ) sized
     ) e ON e.before < ${BATCH_BYTES}
     WHERE p.id = ${projectId}::uuid ORDER BY e.position`;
   const [row] = rows;
   if (!row) throw new Error(`there is no project ${projectId}`);
   const { head } = row;
-  if (after > head) {
-    const message = `must be at most ${head}, the log's newest position: it names an entry that this log does not have`;
+  if (after < 0n || after > head) {
+    const message = `must be from 0 to ${head}, the log's newest position: it names an entry that this log does not have`;
     throw new ValidationError({ issues: [{ path: 'after', message }] });
   }
   const events = rows.flatMap(({ head: _, left: __, count, ...event }) => (count === null ? [] : event));
   const last = events.at(-1)?.position ?? after;
   // A full page may have left something out; a page that was not filled has seen all there is.
-  const complete = events.length < first && BigInt(events.length) === (row.count ?? 0n);
+  const complete = events.length < limit && BigInt(events.length) === (row.count ?? 0n);
   const position = complete ? head : last;
   return {
     events,

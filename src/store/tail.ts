@@ -132,6 +132,8 @@ export class LogTail {
     this.#started = null;
     this.#kept = [];
     this.#keptBytes = 0;
+    // Whoever still follows has to read its own way from here.
+    this.#from = this.#head;
   }
 
   async #run(signal: AbortSignal): Promise<void> {

@@ -1,0 +1,49 @@
+import { pino } from 'pino';
+import { describe, expect, test } from 'vitest';
+import { memoryBus } from '../../src/bus/memory.js';
+import { openDatabase } from '../../src/database/client.js';
+import { followLog } from '../../src/store/follow.js';
+import { createStore } from '../../src/store/store.js';
+import { openStore } from '../support/store.js';
+
+describe('a store', () => {
+  test('goes by the clock of the database', async () => {
+    await using home = await openStore();
+
+    const before = await home.database.prisma.$queryRaw<[{ now: Date }]>`SELECT clock_timestamp() AS now`;
+    const now = home.store.now().getTime();
+    const after = await home.database.prisma.$queryRaw<[{ now: Date }]>`SELECT clock_timestamp() AS now`;
+
+    // Known within the time of one round trip, which on a busy machine may take a while.
+    expect(now).toBeGreaterThan(before[0].now.getTime() - 250);
+    expect(now).toBeLessThan(after[0].now.getTime() + 250);
+  });
+
+  test('has one tail for each project', async () => {
+    await using home = await openStore();
+    const other = await home.newCaller();
+
+    expect(home.store.tail(home.caller.projectId)).toBe(home.store.tail(home.caller.projectId));
+    expect(home.store.tail(home.caller.projectId)).not.toBe(home.store.tail(other.projectId));
+  });
+
+  test('that is closed reads no more for those who follow it', async () => {
+    await using home = await openStore();
+    const follower = followLog(home.store, home.caller.projectId, { after: null });
+    await follower.next();
+
+    await home.store.close();
+    await home.start(home.caller);
+    home.statements.length = 0;
+    await follower.return();
+
+    expect(home.statements).toEqual([]);
+  });
+
+  test('does not open on a database that does not answer', async () => {
+    const database = openDatabase('postgresql://postgres@127.0.0.1:9/nowhere');
+
+    await expect(createStore({ database, bus: memoryBus(), log: pino({ level: 'silent' }) })).rejects.toThrow();
+    await database.close();
+  });
+});
