@@ -1,3 +1,4 @@
+import { unstorable } from '../domain/limits.js';
 import type { Prisma } from '../store/store.js';
 import { builder } from './builder.js';
 import { EITHER_WAY, related, type Paging } from './connection.js';
@@ -58,6 +59,8 @@ type EventFilter = typeof EventFilter.$inferInput;
 function eventWhere(filter: EventFilter | null | undefined): Prisma.EventWhereInput {
   if (!filter) return {};
   const { types, levels, toolName, since, until } = filter;
+  // What cannot be stored is in no event.
+  if (toolName != null && unstorable(toolName)) return { id: { in: [] } };
   return {
     ...(types && { type: { in: types } }),
     ...(levels && { level: { in: levels } }),

@@ -11,13 +11,16 @@ const schema = buildSchema();
 // eslint-disable-next-line @typescript-eslint/no-explicit-any -- a type for each document would be longer than the tests
 export type Data = any;
 
+/** The data of the answers of a subscription, one by one; `return` is the client's leaving. */
+export type Watched = Required<Pick<AsyncIterableIterator<Data>, 'next' | 'return' | typeof Symbol.asyncIterator>>;
+
 export interface TestGraphql extends TestStore {
   /** The data of an answer. Rejects with the first error, as a client would see it. */
   ask(document: string, variables?: Record<string, unknown>, as?: Partial<Context>): Promise<Data>;
   /** The first error of an answer, as a client would see it. */
   refusal(document: string, variables?: Record<string, unknown>, as?: Partial<Context>): Promise<GraphQLError>;
   /** The data of each answer; rejects with the first error. */
-  watch(document: string, variables?: Record<string, unknown>, as?: Partial<Context>): Promise<AsyncGenerator<Data>>;
+  watch(document: string, variables?: Record<string, unknown>, as?: Partial<Context>): Promise<Watched>;
 }
 
 /** The schema over a store of a test's own, without a server. Requests are the admin's of `default` unless `as` says whose. */
@@ -39,8 +42,7 @@ export async function openGraphql(): Promise<TestGraphql> {
     },
     async watch(source, variableValues, as) {
       const stream = await subscribe({ schema, document: parse(source), variableValues, contextValue: contextOf(as) });
-      if (!(Symbol.asyncIterator in stream)) throw new Error('unreachable', { cause: dataOf(stream) });
-      return answersOf(stream as AsyncGenerator<ExecutionResult, void, void>);
+      return Symbol.asyncIterator in stream ? answersOf(stream) : dataOf(stream);
     },
     [Symbol.asyncDispose]: () => opened[Symbol.asyncDispose](),
   };
@@ -51,9 +53,19 @@ function dataOf({ data, errors }: ExecutionResult): Data {
   return data;
 }
 
-async function* answersOf(stream: AsyncGenerator<ExecutionResult, void, void>): AsyncGenerator<Data> {
-  for await (const result of stream) yield dataOf(result);
+/** Not a generator: its `return()` has to reach the stream also while that waits. */
+function answersOf(stream: AsyncGenerator<ExecutionResult, void, void>): Watched {
+  return {
+    async next() {
+      const { done, value } = await stream.next();
+      return done ? { done, value: undefined } : { done: false, value: dataOf(value) };
+    },
+    async return() {
+      await stream.return();
+      return { done: true, value: undefined };
+    },
+    [Symbol.asyncIterator]() {
+      return this;
+    },
+  };
 }
-
-/** The caller of another project. */
-export const as = (caller: Caller): Partial<Context> => ({ caller });
