@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn, type SpawnOptions } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync, type SpawnOptions } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
@@ -13,6 +13,12 @@ export interface Holder {
 
 // Beside the packages, so that it finds them.
 const program = path.resolve('node_modules/.cache/lifeline/holder.mjs');
+
+/** Whether `startHolder` works for this user: the clone, or Node itself, may be in a home folder that is closed to others. */
+export function canHold(account: { uid: number; gid: number }): boolean {
+  const look = ['-e', 'fs.accessSync(process.argv[1])', path.resolve('package.json')];
+  return spawnSync(process.execPath, look, { ...account, cwd: '/' }).status === 0;
+}
 
 /** Makes the program that `startHolder` runs: Node does not read TypeScript. */
 export async function buildHolder(): Promise<void> {
