@@ -2,7 +2,7 @@ import { stat } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { SingleBar } from 'cli-progress';
 import type { Command } from 'commander';
-import { createClient, type Client } from '../client/client.js';
+import { ConnectionError, createClient, type Client } from '../client/client.js';
 import { PingDocument } from '../client/operation.js';
 import { ConfigError, settings } from '../config.js';
 import { followTranscripts } from '../import/follow.js';
@@ -38,7 +38,10 @@ async function run(path: string, { url, follow }: Options): Promise<void> {
   }
   const client = createClient({ url: endpoint(url) });
   // At once, and not after patient attempts: most often the server is not there because nobody has started it.
-  await client.request(PingDocument, {});
+  await client.request(PingDocument, {}).catch((error: unknown) => {
+    if (!(error instanceof ConnectionError)) throw error;
+    throw new Error(`${error.message} Is this where the server is? \`npm start\` starts one.`, { cause: error });
+  });
   const report = follow ? await followUntilStopped(client, path) : await importAll(client, families);
   for (const line of report.lines()) say(line);
   if (report.refusals.length > 0) process.exitCode = 1;
