@@ -10,6 +10,9 @@ import type { Programs } from './program.js';
 /** The superuser, and the only user, of an embedded PostgreSQL. */
 export const DATABASE_USER = 'lifeline';
 
+/** All that PostgreSQL's programs know of Lifeline's environment: not its secrets, nor a locale or PG… variable. */
+export const databaseEnvironment = { LC_ALL: 'C' };
+
 const passwordFile = 'lifeline.password';
 
 /** True where `folder` holds a PostgreSQL's data. Rejects where it holds something else. */
@@ -65,11 +68,6 @@ export async function placed(folder: string, account: Account | undefined): Prom
   return { cwd, folder: account && process.platform === 'linux' ? '/proc/self/cwd' : cwd };
 }
 
-/** What PostgreSQL's programs may know of Lifeline's environment: neither its secrets nor a locale or PG… variable. */
-export function databaseEnvironment(): NodeJS.ProcessEnv {
-  return { PATH: process.env.PATH, LC_ALL: 'C' };
-}
-
 async function writePassword(file: string, account: Account | undefined): Promise<void> {
   const handle = await open(file, 'wx', 0o600);
   try {
@@ -97,7 +95,7 @@ async function initialise(
         ...['--pgdata', place.folder, '--username', DATABASE_USER, '--auth', 'scram-sha-256', '--pwfile', passwordPath],
         ...['--encoding', 'UTF8', '--locale', 'C', '--locale-provider', 'builtin', '--builtin-locale', 'C.UTF-8'],
       ],
-      { ...account, cwd: place.cwd, env: databaseEnvironment(), stdio: ['ignore', 'ignore', 'pipe', handle.fd] },
+      { ...account, cwd: place.cwd, env: databaseEnvironment, stdio: ['ignore', 'ignore', 'pipe', handle.fd] },
     );
     const ended = new Promise<number | null>((resolve, reject) => {
       child.once('error', reject);

@@ -55,7 +55,7 @@ export async function launch(
   const place = await placed(folder, account);
   const flags = Object.entries({ ...ownSettings, ...settings, port }).map(([name, value]) => `${name}=${value}`);
   const args = ['-D', place.folder, ...[...flags, await ownerMark()].flatMap((flag) => ['-c', flag])];
-  const child = start(program, args, { ...account, cwd: place.cwd, env: databaseEnvironment() });
+  const child = start(program, args, { ...account, cwd: place.cwd, env: databaseEnvironment });
 
   await accepting(child, folder, log);
   let stopped: Promise<void> | undefined;
