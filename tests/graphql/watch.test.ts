@@ -120,11 +120,11 @@ describe('watching the ends of sessions', () => {
     const { caller, start } = graphql;
     const after = Number((await graphql.log(caller)).at(-1)?.position ?? 0);
     const sessions = [await start(caller), await start(caller), await start(caller)];
-    await end(sessions[0] as Session);
-    await end(sessions[1] as Session);
+    await end(sessions[0]!);
+    await end(sessions[1]!);
     const stream = await graphql.watch(ENDED, { after });
     const seen = [await next(stream), await next(stream)];
-    await end(sessions[2] as Session);
+    await end(sessions[2]!);
     seen.push(await next(stream));
     expect(seen.map(({ sessionEnded }) => sessionEnded.session)).toEqual(
       sessions.map((session) => ({ id: idOf(session), state: 'COMPLETED' })),

@@ -2,13 +2,11 @@ import { graphql, parse, subscribe, type ExecutionResult, type GraphQLError } fr
 import type { Context } from '../../src/graphql/context.js';
 import { maskError } from '../../src/graphql/errors.js';
 import { buildSchema } from '../../src/graphql/schema.js';
-import type { Caller } from '../../src/store/store.js';
 import { openStore, type TestStore } from './store.js';
 
 const schema = buildSchema();
 
 /** Whatever a document asked for: the test knows its shape. */
-// eslint-disable-next-line @typescript-eslint/no-explicit-any -- a type for each document would be longer than the tests
 export type Data = any;
 
 /** The data of the answers of a subscription, one by one; `return` is the client's leaving. */
