@@ -5,7 +5,14 @@ import { encodeId, type IdType } from '../domain/id.js';
 import { getDatamodel } from '../generated/pothos.js';
 import type PrismaTypes from '../generated/pothos.js';
 import type { Context } from './context.js';
-import { literally, parseDateTime, parseJsonLiteral, parseSafeInt, serializeDateTime, serializeSafeInt } from './scalar.js';
+import {
+  literally,
+  parseDateTime,
+  parseJsonLiteral,
+  parseSafeInt,
+  serializeDateTime,
+  serializeSafeInt,
+} from './scalar.js';
 
 /** What every module of this folder adds its part of the schema to. Output is not null unless a field says so. */
 export const builder = new SchemaBuilder<{
