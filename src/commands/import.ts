@@ -74,8 +74,8 @@ async function importAll(client: Client, families: TranscriptFile[][]): Promise<
 async function followUntilStopped(client: Client, path: string): Promise<Report> {
   const stopping = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stopping.abort());
-  const live = (): void => say(`following ${path}; to stop it, press Ctrl+C`);
-  return followTranscripts(client, path, { signal: stopping.signal, watcher: { live } });
+  const onLive = (): void => say(`following ${path}; to stop it, press Ctrl+C`);
+  return followTranscripts(client, path, { signal: stopping.signal, onLive });
 }
 
 type Progress = Watcher & { stop(): void };

@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import { watch } from 'chokidar';
 import type { Client } from '../client/client.js';
 import type { Family } from './family.js';
-import { eachFamily, Import, type Watcher } from './import.js';
+import { eachFamily, Import } from './import.js';
 import type { Report } from './report.js';
 import { EXTENSION, familyOf, findTranscripts, identify, type TranscriptFile } from './transcript.js';
 
@@ -55,10 +55,8 @@ class FollowedFamily {
 export interface FollowOptions {
   /** Ends it: what is open stays open, for the next import to go on with. */
   signal: AbortSignal;
-  watcher?: Watcher & {
-    /** All that was there at the beginning has been brought: from here on it is live. */
-    live?(): void;
-  };
+  /** Called when all that was there at the beginning has been brought: from then on it is live. */
+  onLive?: () => void;
 }
 
 /**
@@ -68,12 +66,12 @@ export interface FollowOptions {
 export async function followTranscripts(
   client: Client,
   path: string,
-  { signal, watcher = {} }: FollowOptions,
+  { signal, onLive }: FollowOptions,
 ): Promise<Report> {
   // Whatever goes wrong ends the whole.
   const failure = new AbortController();
   const ended = AbortSignal.any([signal, failure.signal]);
-  const whole = new Import(client, { repeatForMs: Infinity, signal: ended }, watcher);
+  const whole = new Import(client, { repeatForMs: Infinity, signal: ended });
   const families = new Map<string, FollowedFamily>();
   const root = resolve(path);
 
@@ -96,9 +94,8 @@ export async function followTranscripts(
     await once(files, 'ready', { signal: ended });
     await eachFamily(await findTranscripts(root), async (family) => {
       for (const file of family) await bring(file);
-      watcher.finished?.(family);
     });
-    watcher.live?.();
+    onLive?.();
     if (!ended.aborted) await once(ended, 'abort');
   } catch (error) {
     if (!ended.aborted) throw error;

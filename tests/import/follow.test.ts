@@ -35,8 +35,8 @@ describe('following', () => {
   async function follow(url = target.url, path = folder.path) {
     const stopping = new AbortController();
     let ended: ReturnType<typeof followTranscripts> | undefined;
-    await new Promise<void>((live, fail) => {
-      ended = followTranscripts(createClient({ url }), path, { signal: stopping.signal, watcher: { live } });
+    await new Promise<void>((onLive, fail) => {
+      ended = followTranscripts(createClient({ url }), path, { signal: stopping.signal, onLive });
       ended.catch(fail);
     });
     return async () => {
