@@ -163,7 +163,7 @@ function contentOf(input: SaveStateInput) {
 /** As the caller says, null being never; else a day from now, or later where that was said before. */
 function expiryOf({ expiresAt }: SaveStateInput, current: SavedState | null, now: Date): Date | null {
   if (expiresAt !== undefined) return expiresAt;
-  if (current && current.expiresAt === null) return null;
+  if (current?.expiresAt === null) return null;
   const dayFromNow = new Date(now.getTime() + SAVED_STATE_KEPT_SECONDS * 1000);
   return current?.expiresAt && current.expiresAt > dayFromNow ? current.expiresAt : dayFromNow;
 }

@@ -4,7 +4,7 @@ import type { Logger } from 'pino';
 export interface Chore {
   name: string;
   everyMs: number;
-  run(): Promise<unknown>;
+  run: () => Promise<unknown>;
 }
 
 /**
@@ -18,8 +18,8 @@ export function startLoop({ name, everyMs, run }: Chore, log: Logger): () => Pro
 
   function schedule(): void {
     // With jitter, so that many servers do not sweep in step.
-    timer = setTimeout(() => (running = turn()), everyMs * (0.9 + Math.random() / 5));
-    timer.unref();
+    const next = (): void => void (running = turn());
+    timer = setTimeout(next, everyMs * (0.9 + Math.random() / 5)).unref();
   }
   async function turn(): Promise<void> {
     try {
