@@ -292,8 +292,8 @@ ALTER TABLE "pulses"
 
 -- ─── What is written once ───
 
--- A child continues its parent's chain. Together with the foreign key (the parent exists before its child) and the
--- frozen lineage below, chains have no cycle.
+-- A child continues the chain of a parent that is there before it. Together with the frozen lineage below that leaves no
+-- cycle; the foreign key alone would allow one that a single statement inserts.
 CREATE FUNCTION "sessions_check_chain"() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
   parent record;
@@ -307,8 +307,8 @@ BEGIN
   END IF;
   SELECT "chain_index", "chain_root_id" INTO parent
     FROM "sessions" WHERE "project_id" = NEW."project_id" AND "id" = NEW."parent_id";
-  IF FOUND AND (NEW."chain_index" <> parent."chain_index" + 1 OR NEW."chain_root_id" <> parent."chain_root_id") THEN
-    RAISE EXCEPTION 'a session continues the chain of its parent by one'
+  IF NOT FOUND OR NEW."chain_index" <> parent."chain_index" + 1 OR NEW."chain_root_id" <> parent."chain_root_id" THEN
+    RAISE EXCEPTION 'a session continues the chain of a parent that is there before it, by one'
       USING ERRCODE = 'check_violation', CONSTRAINT = 'sessions_chain';
   END IF;
   RETURN NEW;
@@ -320,6 +320,8 @@ CREATE TRIGGER "sessions_check_chain" BEFORE INSERT ON "sessions"
 -- Identity, lineage and start facts never change, and an ended row does not change at all; only a purge cuts the edges
 -- to a session that it deletes.
 CREATE FUNCTION "sessions_keep_facts"() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+  purging boolean := current_setting('lifeline.purging', true) IS NOT DISTINCT FROM 'on';
 BEGIN
   IF (OLD."project_id", OLD."id", OLD."ordinal", OLD."kind", OLD."agent_name", OLD."capability", OLD."instance_id",
       OLD."external_id", OLD."assistant", OLD."started_at", OLD."start_reason", OLD."chain_root_id",
@@ -328,8 +330,8 @@ BEGIN
      (NEW."project_id", NEW."id", NEW."ordinal", NEW."kind", NEW."agent_name", NEW."capability", NEW."instance_id",
       NEW."external_id", NEW."assistant", NEW."started_at", NEW."start_reason", NEW."chain_root_id",
       NEW."chain_index", NEW."depth", NEW."conversation_id", NEW."run_id")
-    OR (NEW."parent_id" IS DISTINCT FROM OLD."parent_id" AND NEW."parent_id" IS NOT NULL)
-    OR (NEW."spawned_by_id" IS DISTINCT FROM OLD."spawned_by_id" AND NEW."spawned_by_id" IS NOT NULL)
+    OR (NEW."parent_id" IS DISTINCT FROM OLD."parent_id" AND NOT (purging AND NEW."parent_id" IS NULL))
+    OR (NEW."spawned_by_id" IS DISTINCT FROM OLD."spawned_by_id" AND NOT (purging AND NEW."spawned_by_id" IS NULL))
   THEN
     RAISE EXCEPTION 'identity, lineage and start of a session never change'
       USING ERRCODE = 'check_violation', CONSTRAINT = 'sessions_written_once';
