@@ -29,10 +29,10 @@ function lineOf(session: Session, members: ReadonlyMap<string, Session> = new Ma
   const line: Session[] = [];
   let next = members.get(session.id);
   while (next) {
-    line.unshift(next);
+    line.push(next);
     next = next.parentId === null ? undefined : members.get(next.parentId);
   }
-  return line;
+  return line.reverse();
 }
 
 builder.prismaObjectFields('Session', (t) => ({
@@ -42,7 +42,7 @@ builder.prismaObjectFields('Session', (t) => ({
       'From the root of its chain to this session, oldest first, read with one statement. Where a session before it was ' +
       'purged, it begins with the one after.',
     resolve: async (query, session, _, context, info) =>
-      lineOf(session, await chainMembers(info, session, context, query)),
+      lineOf(session, await chainMembers(session, context, info, query)),
   }),
   chainRoot: t.prismaField({
     type: SessionNode,
@@ -54,7 +54,7 @@ builder.prismaObjectFields('Session', (t) => ({
         ...query,
         where: { projectId_id: { projectId, id: chainRootId } },
       });
-      return root ?? lineOf(session, await chainMembers(info, session, context, query))[0] ?? session;
+      return root ?? lineOf(session, await chainMembers(session, context, info, query))[0] ?? session;
     },
   }),
 }));

@@ -37,6 +37,6 @@ builder.prismaObjectField('Session', 'eventCounts', (t) =>
   t.field({
     type: [EventCount],
     description: 'How many events it has of each type that it has any of.',
-    resolve: async ({ id }, _, context, info) => (await eventCounts(info, id, context)) ?? [],
+    resolve: async ({ id }, _, context, info) => (await eventCounts(id, context, info)) ?? [],
   }),
 );

@@ -41,16 +41,16 @@ builder.prismaObjectFields('Run', (t) => ({
   }),
   agentCount: t.int({
     description: 'How many sessions it has, ended ones included. Derived from them, never counted by hand.',
-    resolve: async ({ id }, _, context, info) => (await runCounts(info, id, context))?.total ?? 0,
+    resolve: async ({ id }, _, context, info) => (await runCounts(id, context, info))?.total ?? 0,
   }),
   sessionsByState: t.field({
     type: [StateCount],
     description: 'How many of its sessions are in each state, zeros included, in the order of the states.',
-    resolve: async ({ id }, _, context, info) => byState((await runCounts(info, id, context))?.states),
+    resolve: async ({ id }, _, context, info) => byState((await runCounts(id, context, info))?.states),
   }),
   workersFinished: t.boolean({
     description: "True once every session but the coordinator's is completed or zombie; false while it has none.",
-    resolve: async ({ id }, _, context, info) => (await runCounts(info, id, context))?.workersFinished ?? false,
+    resolve: async ({ id }, _, context, info) => (await runCounts(id, context, info))?.workersFinished ?? false,
   }),
 }));
 

@@ -38,7 +38,8 @@ export const SessionFilter = builder.inputType('SessionFilter', {
 });
 export type SessionFilter = typeof SessionFilter.$inferInput;
 
-const NOTHING: Prisma.SessionWhereInput = { id: { in: [] } };
+/** That no session can match. */
+export const NOTHING: Prisma.SessionWhereInput = { id: { in: [] } };
 
 /** The sessions of the caller's project that a filter lets through. */
 export function sessionWhere(

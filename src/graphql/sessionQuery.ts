@@ -1,10 +1,11 @@
-import { decodeIdOf } from '../domain/id.js';
 import { unstorable } from '../domain/limits.js';
+import type { Prisma } from '../store/store.js';
 import { builder, enumOf } from './builder.js';
 import { EITHER_WAY, FORWARD, list, related, type Paging } from './connection.js';
+import { uuidIn } from './id.js';
 import { SessionConnection, SessionNode } from './node.js';
 import type { Order } from './order.js';
-import { SessionFilter, sessionWhere } from './sessionFilter.js';
+import { NOTHING, SessionFilter, sessionWhere } from './sessionFilter.js';
 
 const SessionRef = builder.inputType('SessionRef', {
   description: 'One session, by exactly one of the ways to name it.',
@@ -62,6 +63,12 @@ function orderOf({ field, direction }: { field: SessionOrderField; direction: Di
   };
 }
 
+/** The sessions that a reference can mean; none where it cannot be stored. */
+function named({ id, ...handle }: typeof SessionRef.$inferInput): Prisma.SessionWhereInput {
+  if (id != null) return { id: uuidIn('Session', id) };
+  return Object.values(handle).some((name) => typeof name === 'string' && unstorable(name)) ? NOTHING : handle;
+}
+
 const NEWEST_FIRST = orderOf({ field: 'STARTED_AT', direction: 'DESC' });
 
 builder.queryFields((t) => ({
@@ -71,23 +78,17 @@ builder.queryFields((t) => ({
     description:
       'One session; null where there is none of that name. By `agentName`: its open session, else its newest.',
     args: { by: t.arg({ type: SessionRef, required: true, description: 'Which one.' }) },
-    resolve: async (query, _, { by }, { store, caller }) => {
-      const sessions = store.database.prisma.session;
-      const { projectId } = caller;
-      if (by.id != null) {
-        const id = decodeIdOf('Session', by.id);
-        return id === null ? null : sessions.findUnique({ ...query, where: { projectId_id: { projectId, id } } });
-      }
-      if (Object.values(by).some((name) => typeof name === 'string' && unstorable(name))) return null;
-      const { agentName, instanceId, externalId } = by;
-      if (agentName == null)
-        return sessions.findFirst({
+    resolve: async (query, _, { by }, { store, caller: { projectId } }) => {
+      const newest = (where: Prisma.SessionWhereInput) =>
+        store.database.prisma.session.findFirst({
           ...query,
-          where: { projectId, ...(instanceId == null ? { externalId } : { instanceId }) },
+          where: { projectId, ...where },
+          orderBy: { ordinal: 'desc' },
         });
-      const newest = { ...query, orderBy: { ordinal: 'desc' } } as const;
-      const open = await sessions.findFirst({ ...newest, where: { projectId, agentName, endedAt: null } });
-      return open ?? sessions.findFirst({ ...newest, where: { projectId, agentName } });
+      const session = named(by);
+      // Of the ways to name a session only this one may mean several.
+      const open = by.agentName == null ? null : await newest({ ...session, endedAt: null });
+      return open ?? newest(session);
     },
   }),
   sessions: t.field({
