@@ -59,10 +59,18 @@ export async function createStore(source: LogSource): Promise<Store> {
   return store;
 }
 
+// The first question also opens a connection; of three, the quickest answer tells best.
+const CLOCK_QUESTIONS = 3;
+
 /** By how many milliseconds the database's clock is ahead of ours. */
 async function clockOffset(database: Database): Promise<number> {
-  const asked = Date.now();
-  const [row] = await database.prisma.$queryRaw<{ now: Date }[]>`SELECT clock_timestamp() AS "now"`;
-  const answered = Date.now();
-  return row ? row.now.getTime() - (asked + answered) / 2 : 0;
+  let best = { tookMs: Infinity, offsetMs: 0 };
+  for (let question = 0; question < CLOCK_QUESTIONS; question++) {
+    const asked = Date.now();
+    const [row] = await database.prisma.$queryRaw<{ now: Date }[]>`SELECT clock_timestamp() AS "now"`;
+    const answered = Date.now();
+    const tookMs = answered - asked;
+    if (row && tookMs < best.tookMs) best = { tookMs, offsetMs: row.now.getTime() - (asked + answered) / 2 };
+  }
+  return best.offsetMs;
 }
