@@ -14,6 +14,7 @@ export default defineConfig({
     // For tests that start processes, on a machine that is busy with something else.
     testTimeout: 30_000,
     hookTimeout: 60_000,
+    expect: { poll: { timeout: 10_000 } },
     reporters: report ? ['default', ['json', { outputFile: report }]] : ['default'],
     // In CI a test that somebody left alone (`it.only`) fails the run instead of hiding the others.
     allowOnly: !process.env.CI,

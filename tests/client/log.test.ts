@@ -85,7 +85,7 @@ describe('the log', () => {
       await expect.poll(() => positions.length).toBe(2 + 100 * round - 50);
       relay.cut();
       await append(50);
-      await expect.poll(() => positions.length, { timeout: 5_000 }).toBe(2 + 100 * round);
+      await expect.poll(() => positions.length).toBe(2 + 100 * round);
     }
     stopping.abort();
     await ended;
@@ -103,7 +103,7 @@ describe('the log', () => {
     relay.lead(another.url);
     const input = { sessionId, events: [{ type: 'PROGRESS' as const }] };
     await createClient({ url: another.url }).request(AppendEventsDocument, { input });
-    await expect.poll(() => positions, { timeout: 10_000 }).toEqual([1, 2, 3]);
+    await expect.poll(() => positions).toEqual([1, 2, 3]);
     stopping.abort();
     await ended;
   });

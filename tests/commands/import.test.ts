@@ -60,10 +60,10 @@ describe('lifeline import claude-code', () => {
     await using running = start(['import', 'claude-code', folder.path, '--follow', ...url]);
     let said = '';
     running.process.stdout.on('data', (text: Buffer) => (said += text.toString()));
-    await expect.poll(() => said, { timeout: 10_000 }).toContain(`following ${folder.path}`);
+    await expect.poll(() => said).toContain(`following ${folder.path}`);
     await folder.write(`${other}.jsonl`, bytes(line(1, { ...message('user', 'one'), sessionId: other })));
     const sessions = async () => (await target.imported()).sessions.map(({ external_id }) => external_id);
-    await expect.poll(sessions, { timeout: 10_000 }).toContain(other);
+    await expect.poll(sessions).toContain(other);
     running.process.kill('SIGINT');
     const { code, stdout } = await running.ended;
     expect(code).toBe(0);
@@ -81,9 +81,7 @@ describe.skipIf(!hasRealTranscripts)('an importer that is killed half-way', () =
     for (const share of [0.3, 0.6]) {
       await using relay = await openRelay(target.url);
       await using running = start(['import', 'claude-code', REAL_FOLDER, '--url', relay.url]);
-      await expect
-        .poll(() => target.position(), { timeout: 20_000, interval: 5 })
-        .toBeGreaterThan(share * all.events.length);
+      await expect.poll(() => target.position(), { interval: 5 }).toBeGreaterThan(share * all.events.length);
       relay.hold();
       running.process.kill('SIGKILL');
       expect(await running.ended).toMatchObject({ code: null });
@@ -93,5 +91,6 @@ describe.skipIf(!hasRealTranscripts)('an importer that is killed half-way', () =
     expect(code).toBe(0);
     expect(stdout).not.toContain('left out');
     expect(await target.imported()).toEqual(all);
-  });
+    // Four processes and two servers, one after another.
+  }, 120_000);
 });

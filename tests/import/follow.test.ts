@@ -113,7 +113,7 @@ describe('following', () => {
     await append(line(1, message('user', 'one')));
     await using another = await startApp({ databaseUrl: target.databaseUrl });
     relay.lead(another.url);
-    await expect.poll(told, { timeout: 10_000 }).toEqual([[SID, 'u1/0']]);
+    await expect.poll(told).toEqual([[SID, 'u1/0']]);
     await stop();
   });
 
