@@ -12,6 +12,9 @@ import { localCaller } from './server/auth.js';
 import { startServer } from './server/http.js';
 import { ensureProject } from './store/project.js';
 import { createStore } from './store/store.js';
+import { expiryOf } from './workers/expiry.js';
+import { startLoop } from './workers/loop.js';
+import { retentionOf } from './workers/retention.js';
 
 const PROJECT = 'default';
 
@@ -41,6 +44,9 @@ export async function startApp(config: Config, log: Logger, schema: GraphQLSchem
     const database = keep(openDatabase(databaseUrl, { log }), (it) => it.close());
     const bus = keep(redisUrl ? await redisBus({ url: redisUrl, log }) : memoryBus(), (it) => it.close());
     const store = keep(await createStore({ database, bus, log }), (it) => it.close());
+    for (const chore of [expiryOf(store), retentionOf(store, config)]) {
+      if (chore) keep(startLoop(chore, log), (stop) => stop());
+    }
     const caller = localCaller((await ensureProject(database, PROJECT)).id);
     const server = keep(await startServer({ host, port, schema, store, caller, log }), (it) => it.close());
     return { url: server.url, close };

@@ -11,6 +11,10 @@ export interface Config {
   readonly dataDir: string;
   /** null: the bus of this process alone. */
   readonly redisUrl: string | null;
+  /** For how many days ended sessions, events and checkpoints are kept; null: for ever. */
+  readonly sessionDays: number | null;
+  readonly eventDays: number | null;
+  readonly checkpointDays: number | null;
   readonly logLevel: string;
 }
 
@@ -75,6 +79,13 @@ export const settings: { readonly [Name in keyof Config]: Setting<Config[Name]> 
     fallback: '',
     parse: (text) => optionalUrl(text, ['redis', 'rediss', 'redis+cluster']),
   },
+  sessionDays: retention('LIFELINE_RETAIN_SESSIONS_DAYS', '--retain-sessions-days', 'sessions that have ended'),
+  eventDays: retention('LIFELINE_RETAIN_EVENTS_DAYS', '--retain-events-days', 'events of sessions that have ended'),
+  checkpointDays: retention(
+    'LIFELINE_RETAIN_CHECKPOINTS_DAYS',
+    '--retain-checkpoints-days',
+    'checkpoints but the newest',
+  ),
   logLevel: {
     variable: 'LOG_LEVEL',
     flag: '--log-level <level>',
@@ -106,6 +117,9 @@ export function readConfig(flags: Flags = {}, env: Environment = process.env): C
     databaseUrl: read('databaseUrl'),
     dataDir: read('dataDir'),
     redisUrl: read('redisUrl'),
+    sessionDays: read('sessionDays'),
+    eventDays: read('eventDays'),
+    checkpointDays: read('checkpointDays'),
     logLevel: read('logLevel'),
   };
   if (faults.length > 0) throw new ConfigError(faults);
@@ -135,6 +149,23 @@ function optionalUrl(text: string, protocols: readonly string[]): string | null 
   const [first = ''] = text.split(',');
   if (begins && URL.canParse(first) && new URL(first).hostname !== '') return text;
   throw new Fault(`is no URL of the form ${protocols.map((protocol) => `${protocol}://host`).join(' or ')}.`);
+}
+
+function retention(variable: string, flag: string, what: string): Setting<number | null> {
+  return {
+    variable,
+    flag: `${flag} <days>`,
+    meaning: `${what}: for how long they are kept`,
+    fallback: '',
+    parse: days,
+  };
+}
+
+/** null where nothing is said: for ever. */
+function days(text: string): number | null {
+  if (text === '') return null;
+  if (/^[1-9]\d{0,4}$/.test(text)) return Number(text);
+  throw new Fault(`is "${text}", which is no number of days: a whole number from 1 to 99999 is.`);
 }
 
 function oneOf(text: string, choices: readonly string[]): string {

@@ -20,6 +20,9 @@ describe('the configuration', () => {
       databaseUrl: null,
       dataDir: path.resolve('.lifeline'),
       redisUrl: null,
+      sessionDays: null,
+      eventDays: null,
+      checkpointDays: null,
       logLevel: 'info',
     });
   });
@@ -31,6 +34,9 @@ describe('the configuration', () => {
       DATABASE_URL: 'postgresql://user:secret@db.example:5432/lifeline',
       LIFELINE_DATA_DIR: '/var/lib/life line',
       REDIS_URL: 'rediss://cache.example:6380',
+      LIFELINE_RETAIN_SESSIONS_DAYS: '365',
+      LIFELINE_RETAIN_EVENTS_DAYS: '90',
+      LIFELINE_RETAIN_CHECKPOINTS_DAYS: '30',
       LOG_LEVEL: 'warn',
     };
     expect(readConfig({}, env)).toEqual({
@@ -39,6 +45,9 @@ describe('the configuration', () => {
       databaseUrl: env.DATABASE_URL,
       dataDir: path.resolve('/var/lib/life line'),
       redisUrl: env.REDIS_URL,
+      sessionDays: 365,
+      eventDays: 90,
+      checkpointDays: 30,
       logLevel: 'warn',
     });
   });
@@ -93,6 +102,12 @@ describe('the configuration', () => {
     'accepts the Redis at %s',
     (url) => expect(readConfig({}, { REDIS_URL: url }).redisUrl).toBe(url),
   );
+
+  it.each(['0', '-1', '1.5', 'ever', '1e3'])('refuses to keep events for %j days', (days) => {
+    expect(faultsOf({}, { LIFELINE_RETAIN_EVENTS_DAYS: days })).toEqual([
+      `LIFELINE_RETAIN_EVENTS_DAYS is "${days}", which is no number of days: a whole number from 1 to 99999 is.`,
+    ]);
+  });
 
   it('never repeats a URL, which may hold a password', () => {
     const [fault] = faultsOf({}, { DATABASE_URL: 'postgres:/user:hunter2@db' });
