@@ -43,7 +43,7 @@ async function begin(row: Row = {}): Promise<string> {
   const whole = session(row);
   await insert('sessions', whole);
   await insert('pulses', { project_id: project, session_id: whole.id });
-  return String(whole.id);
+  return whole.id;
 }
 
 const change = (table: string, id: string, set: string) =>
@@ -330,7 +330,8 @@ describe('8: liveness', () => {
   test('has signs of life that never move back', async () => {
     const id = await begin();
     const read = async () =>
-      (await client.query(`SELECT last_activity_at, last_heartbeat_at FROM pulses WHERE session_id = '${id}'`)).rows;
+      (await client.query<Row>(`SELECT last_activity_at, last_heartbeat_at FROM pulses WHERE session_id = '${id}'`))
+        .rows;
     await change('pulses', id, `last_activity_at = '2030-01-01Z', last_heartbeat_at = '2030-01-01Z'`);
     const before = await read();
 

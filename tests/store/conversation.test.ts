@@ -18,31 +18,38 @@ const deactivating = ending.filter((trigger) => TRIGGERS[trigger].behavior === '
 const transition = (caller: Caller, input: TransitionSessionInput) => transitionSession(store, caller, input);
 const openSessions = ({ projectId }: Caller) => database.prisma.session.count({ where: { projectId, endedAt: null } });
 
-/** What a transition may be told of, and how a first session comes to be there. */
+// Places differ in how they are found and locked, not in what a trigger means: for most one of each kind will do.
+const few: readonly EndingTrigger[] = ['RESET_REQUESTED', 'CONVERSATION_CLOSED'];
+
+/** What a transition may be told of, how a first session comes to be there, and which triggers end it there. */
 const places = [
   {
     place: 'a conversation',
+    triggers: deactivating,
     open: (caller: Caller) => start(caller, { kind: 'CONVERSATION', conversation }),
     name: () => ({ conversation }),
   },
   {
     place: 'a session of a conversation',
+    triggers: few,
     open: (caller: Caller) => start(caller, { kind: 'CONVERSATION', conversation }),
     name: ({ id }: Session) => ({ sessionId: id }),
   },
   {
     place: 'a session that has only a name',
+    triggers: few,
     open: (caller: Caller) => start(caller, { agentName: 'coder' }),
     name: ({ id }: Session) => ({ sessionId: id }),
   },
   {
     place: 'a session that has neither',
+    triggers: few,
     open: (caller: Caller) => start(caller),
     name: ({ id }: Session) => ({ sessionId: id }),
   },
 ];
 
-describe.for(places)('a transition of $place', ({ open, name }) => {
+describe.for(places)('a transition of $place', ({ open, name, triggers }) => {
   test.for(creating)('ends the open session and creates its child by %s', async (trigger) => {
     const me = await newCaller();
     const first = await open(me);
@@ -73,7 +80,7 @@ describe.for(places)('a transition of $place', ({ open, name }) => {
     expect(session).toMatchObject({ parentId: first.id, startReason: trigger, chainIndex: 1 });
   });
 
-  test.for(deactivating)('ends the open session and creates nothing by %s', async (trigger) => {
+  test.for(triggers)('ends the open session and creates nothing by %s', async (trigger) => {
     const me = await newCaller();
     const first = await open(me);
 
@@ -84,7 +91,7 @@ describe.for(places)('a transition of $place', ({ open, name }) => {
     expect(await openSessions(me)).toBe(0);
   });
 
-  test.for(deactivating)('does nothing by %s where none is open', async (trigger) => {
+  test.for(triggers)('does nothing by %s where none is open', async (trigger) => {
     const me = await newCaller();
     const first = await open(me);
     await transition(me, { ...name(first), trigger });

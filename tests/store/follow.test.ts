@@ -13,7 +13,7 @@ afterAll(() => fixture[Symbol.asyncDispose]());
 type Follower = AsyncGenerator<LogBatch, void, void>;
 
 async function append(caller: Caller, { id }: Session, count = 1, event: Partial<EventInput> = {}): Promise<bigint> {
-  const events = Array.from({ length: count }, () => ({ type: 'PROGRESS', level: 'INFO', ...event }) as EventInput);
+  const events = Array.from({ length: count }, (): EventInput => ({ type: 'PROGRESS', level: 'INFO', ...event }));
   return (await appendEvents(store, caller, { sessionId: id, events })).position;
 }
 
@@ -26,7 +26,7 @@ async function readTo(follower: Follower, position: bigint): Promise<{ batches: 
 
 /** Resolves once this process has read the log up to there. */
 const readUp = ({ projectId }: Caller, position: bigint) =>
-  expect.poll(() => store.tail(projectId).head, { interval: 5 }).toBe(position);
+  expect.poll(() => store.tail(projectId).head, { interval: 5, timeout: 10_000 }).toBe(position);
 
 describe('a follower', () => {
   test('from 0 is given what is there, and then what comes: each once and in order', async () => {
@@ -191,7 +191,7 @@ describe('a follower', () => {
     const next = follower.next();
 
     await database.prisma.$executeRaw`ALTER TABLE events RENAME COLUMN metadata TO gone`;
-    await expect.poll(() => lines.map(({ level }) => level), { timeout: 5_000 }).toEqual([50]);
+    await expect.poll(() => lines.map(({ level }) => level), { timeout: 10_000 }).toEqual([50]);
     await database.prisma.$executeRaw`ALTER TABLE events RENAME COLUMN gone TO metadata`;
     const position = await append(me, session);
 

@@ -69,26 +69,26 @@ describe('the state of a session is the fold of its events', () => {
   test('whatever it lived through', async () => {
     const me = await newCaller();
     await fc.assert(
-      fc.asyncProperty(fc.array(deed, { maxLength: 12 }), async (history) => {
+      fc.asyncProperty(fc.array(deed, { maxLength: 10 }), async (history) => {
         const session = await start(me);
         for (const each of history) await live(me, session, each);
         const events = await log(me, session);
         expectFold(events, await read(session));
         expect(events.map(({ sequence }) => sequence)).toEqual(events.map((_, index) => BigInt(index + 1)));
       }),
-      { numRuns: 30 },
+      { numRuns: 24 },
     );
   });
 
   test('also where all of it came at once', async () => {
     const me = await newCaller();
     await fc.assert(
-      fc.asyncProperty(fc.array(deed, { minLength: 2, maxLength: 12 }), async (history) => {
+      fc.asyncProperty(fc.array(deed, { minLength: 2, maxLength: 10 }), async (history) => {
         const session = await start(me);
         await Promise.all(history.map((each) => live(me, session, each)));
         expectFold(await log(me, session), await read(session));
       }),
-      { numRuns: 20 },
+      { numRuns: 16 },
     );
   });
 });

@@ -18,11 +18,11 @@ describe('the log', () => {
     const { projectId } = me;
     const sessions = await Promise.all(Array.from({ length: 4 }, () => start(me)));
     const seen: bigint[] = [];
-    let writing = true;
+    const written = new AbortController();
     const reader = (async () => {
       // A position that shows up below one that was read before would be missed here for ever.
       for (let after = 0n, last = false; !last;) {
-        last = !writing;
+        last = written.signal.aborted;
         const { events, position } = await readLog(store, projectId, { after, first: 500 });
         seen.push(...events.map((event) => event.position));
         after = position;
@@ -32,9 +32,9 @@ describe('the log', () => {
     await Promise.all(
       Array.from({ length: 16 }, async (_, writer) => {
         const session = sessions[writer % sessions.length]!;
-        for (let round = 0; round < 6; round++) {
+        for (let round = 0; round < 4; round++) {
           await appendEvents(store, me, { sessionId: session.id, events: [progress, progress] });
-          await heartbeat(store, me, { sessionId: session.id, contextPercent: (writer * 6 + round) % 100 });
+          await heartbeat(store, me, { sessionId: session.id, contextPercent: (writer * 4 + round) % 100 });
           await transitionSession(store, me, {
             conversation: { platform: 'p', externalId: `${writer % 3}` },
             trigger: 'PLAN_TO_EXECUTE',
@@ -42,7 +42,7 @@ describe('the log', () => {
         }
       }),
     );
-    writing = false;
+    written.abort();
     await reader;
 
     const events = await log(me);

@@ -127,7 +127,7 @@ describe('a conversation', () => {
     const late = await close(me);
 
     expect(answers.filter(({ ended }) => ended)).toHaveLength(1);
-    expect(late).toMatchObject({ ended: null, conversation: answers[0]!.conversation });
+    expect(late).toMatchObject({ ended: null, conversation: answers[0].conversation });
     expect(typesOf(await log(me)).filter((type) => type === 'CONVERSATION_CLOSED')).toHaveLength(1);
   });
 
