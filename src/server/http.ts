@@ -14,6 +14,7 @@ import type { Logger } from 'pino';
 import type { Context } from '../graphql/context.js';
 import type { Caller, Store } from '../store/store.js';
 import { eventStreams } from './eventStream.js';
+import { CONTENT_POLICY } from './graphiql.js';
 import { readiness } from './health.js';
 import { DRAIN_MS } from './limits.js';
 import { refusalOf } from './origin.js';
@@ -24,7 +25,8 @@ const REQUEST_ID = /^[\w.:/+=-]{1,128}$/;
 const EVENT_ID = /^\d{1,16}$/;
 const HEADERS = [
   ['x-content-type-options', 'nosniff'],
-  // Nobody can be made to click in GraphiQL unawares.
+  ['content-security-policy', CONTENT_POLICY],
+  // Nobody can be made to click in GraphiQL unawares, in browsers that do not know the policy either.
   ['x-frame-options', 'DENY'],
 ] as const;
 

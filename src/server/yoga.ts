@@ -3,6 +3,7 @@ import { createYoga, type Plugin, type YogaServerInstance } from 'graphql-yoga';
 import type { Logger } from 'pino';
 import type { Context } from '../graphql/context.js';
 import { disclose, discloseErrors } from './failure.js';
+import { graphiql, renderGraphiQL } from './graphiql.js';
 import { BODY_MAX_BYTES } from './limits.js';
 
 export const PATH = '/graphql';
@@ -34,7 +35,8 @@ export function yogaOf({ schema, log, plugins }: Parts): Yoga {
     plugins: [discloseErrors(log), ...plugins],
     maskedErrors: { maskError: (error) => disclose(error, log) },
     maxRequestBodySize: BODY_MAX_BYTES,
-    graphiql: { title: 'Lifeline', subscriptionsProtocol: 'WS' },
+    graphiql,
+    renderGraphiQL,
     landingPage: false,
     // Yoga grants every Origin unless told otherwise, and reads uploads, which any page can send.
     cors: false,

@@ -16,14 +16,27 @@ afterAll(() => app.close());
 const beside = (path: string): string => new URL(path, app.url).href;
 
 describe('a browser', () => {
+  const navigation = { accept: 'text/html,application/xhtml+xml', 'sec-fetch-mode': 'navigate' };
+
   it('gets GraphiQL', async () => {
-    const answer = await send(app.url, {
-      headers: { accept: 'text/html,application/xhtml+xml', 'sec-fetch-mode': 'navigate' },
-    });
+    const answer = await send(app.url, { headers: navigation });
     expect(answer.status).toBe(200);
     expect(answer.headers['content-type']).toBe('text/html');
     expect(answer.headers['x-frame-options']).toBe('DENY');
     expect(answer.text).toContain('<title>Lifeline</title>');
+  });
+
+  it('gets it whole: it loads nothing, and may load nothing, from another host', async () => {
+    const { headers, text } = await send(app.url, { headers: navigation });
+    const [, style = ''] = /<style>([^]*?)<\/style>/.exec(text) ?? [];
+    const markup = text.replaceAll(/<(script|style)>[^]*?<\/\1>/g, '');
+    const references = Array.from(markup.matchAll(/\b(?:src|href)="([^"]*)"/g), ([, url]) => url);
+    expect(references).toEqual([expect.stringMatching(/^data:/)]);
+    expect(style).not.toMatch(/@import|url\((?!["']?data:)/);
+    // What its scripts could ask for is the browser's to refuse: no source is the name of a host.
+    const policy = String(headers['content-security-policy']).split('; ');
+    expect(policy).toContain("default-src 'none'");
+    for (const rule of policy) expect(rule).toMatch(/^[a-z-]+( '[a-z-]+'| blob:| data:)+$/);
   });
 
   it('gets it by a link of another site too', async () => {
