@@ -14,6 +14,7 @@ import {
   Issues,
   JSON_MAX_BYTES,
 } from '../domain/limits.js';
+import { redactText } from '../domain/redaction.js';
 import { transactOnce, type Once } from './idempotency.js';
 import { lockOpenSession, moveSession } from './lifecycle.js';
 import { redacted } from './redacted.js';
@@ -83,7 +84,7 @@ export async function takeCheckpoint(
         trigger,
         workState,
         contextPercent: picture.contextPercent,
-        summary: picture.summary,
+        summary: picture.summary == null ? null : redactText(picture.summary).text,
         pendingWork: [...(picture.pendingWork ?? [])],
         filesModified: [...(picture.filesModified ?? [])],
         branchName: picture.branchName,

@@ -3,6 +3,7 @@
 import type { Prisma, Event } from '../database/client.js';
 import type { EventLevel, EventType } from '../domain/event.js';
 import { newId } from '../domain/id.js';
+import { redacted } from './redacted.js';
 
 /** The session that an event belongs to: its run and conversation are the event's too. */
 export interface Subject {
@@ -56,8 +57,8 @@ export function draft(projectId: string, event: NewEvent): Event {
     name: event.name ?? null,
     level: event.level ?? 'INFO',
     toolName: event.toolName ?? null,
-    data: event.data ?? {},
-    metadata: event.metadata ?? {},
+    data: redacted(event.data ?? {}) as Prisma.JsonObject,
+    metadata: redacted(event.metadata ?? {}) as Prisma.JsonObject,
     causeId: event.causeId ?? null,
     dedupeKey: event.dedupeKey ?? null,
     occurredAt: event.occurredAt ?? UNTOLD,

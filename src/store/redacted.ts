@@ -1,6 +1,7 @@
 import type { Prisma } from '../database/client.js';
+import { redact } from '../domain/redaction.js';
 
-/** A caller's JSON as it may be stored: without its secrets. Absent is null where the column allows it. */
+/** A caller's JSON as it may be stored: without its secrets. */
 export function redacted(value: unknown): Prisma.InputJsonObject {
-  return value as Prisma.InputJsonObject;
+  return redact(value).value as Prisma.InputJsonObject;
 }

@@ -5,6 +5,7 @@ import { checkJson } from '../domain/json.js';
 import { checkKey, checkName, checkNote, checkPast, Issues, JSON_MAX_BYTES } from '../domain/limits.js';
 import type { RunStatus } from '../domain/run.js';
 import { transactOnce, type Once } from './idempotency.js';
+import { redacted } from './redacted.js';
 import { RUN_COLUMNS } from './row.js';
 import type { Caller, Store } from './store.js';
 import { transact, type Transaction } from './transaction.js';
@@ -44,7 +45,7 @@ export async function createRun(store: Store, caller: Caller, input: CreateRunIn
           description: input.description,
           coordinatorName,
           coordinatorSessionId,
-          metadata: input.metadata ?? {},
+          metadata: redacted(input.metadata ?? {}),
           ...(occurredAt && { startedAt: earlier(occurredAt, tx.now) }),
         },
       ],

@@ -28,6 +28,7 @@ import { RetryTransaction } from './conflict.js';
 import { transactOnce, type Once } from './idempotency.js';
 import { endLocked, lockOpenSession, lockSession } from './lifecycle.js';
 import { lockHolders, lockName, newestAt, openConversation, refuseHolder, type ConversationKey } from './place.js';
+import { redacted } from './redacted.js';
 import { earlier, inheritedRun, requireActiveRun } from './run.js';
 import type { Caller, Store } from './store.js';
 import { transact, type Transaction } from './transaction.js';
@@ -112,7 +113,7 @@ export async function startSession(store: Store, caller: Caller, input: StartSes
         assistant: input.assistant,
         taskId: input.taskId,
         title: input.title,
-        metadata: input.metadata ?? {},
+        metadata: redacted(input.metadata ?? {}),
         runId: input.runId ?? (await inheritedRun(tx, spawner?.runId ?? null)),
         spawnedById: spawner?.id,
         depth: depthBelow(spawner),
@@ -263,7 +264,7 @@ function changesOf(session: Session, input: UpdateSessionInput): Partial<Prisma.
   const wanted: Record<string, unknown> = { title, taskId, providerSessionId, ...workspace };
   if (liveness) Object.assign(wanted, mergePolicy(session, liveness));
   if (metadataPatch) {
-    const metadata = mergePatch(session.metadata, metadataPatch);
+    const metadata = redacted(mergePatch(session.metadata, metadataPatch));
     const issues = new Issues();
     checkJson(issues, 'input.metadataPatch', metadata, { limitBytes: JSON_MAX_BYTES, shape: 'object' });
     issues.throwIfAny();
