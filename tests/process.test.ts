@@ -83,16 +83,23 @@ describe('a server process', () => {
 
   it('finds its embedded data again, in a folder with a space in its name', async () => {
     const root = await mkdtemp(path.join(tmpdir(), 'lifeline data '));
-    const env = { LIFELINE_DATA_DIR: root };
+    const env = { LIFELINE_DATA_DIR: root, LOG_LEVEL: 'debug' };
     const start = 'mutation { startSession(input: { agentName: "keeper" }) { position } }';
     try {
       {
         await using first = await serve(env);
         await transports.HTTP(first.url, { query: start });
+        await Promise.all(
+          Array.from({ length: 20 }, () => transports.HTTP(first.url, { query: '{ project { slug } }' })),
+        );
         const asked = performance.now();
         first.process.kill('SIGTERM');
-        expect((await first.ended).code).toBe(0);
+        const { code, stderr } = await first.ended;
+        expect(code).toBe(0);
         expect(performance.now() - asked).toBeLessThan(5_000);
+        // PostgreSQL had nobody to cut off.
+        expect(stderr).toContain('database system is shut down');
+        expect(stderr).not.toContain('terminating connection');
       }
       await using second = await serve(env);
       const query = '{ session(by: { agentName: "keeper" }) { agentName } }';

@@ -1,6 +1,7 @@
 import { PrismaPg } from '@prisma/adapter-pg';
 import type { Logger } from 'pino';
 import { PrismaClient } from '../generated/prisma/client.js';
+import { openPool } from './pool.js';
 
 // The one door to what Prisma generates: nobody else imports from src/generated/prisma.
 export * from '../generated/prisma/client.js';
@@ -18,7 +19,7 @@ export interface DatabaseOptions {
 
 export interface Database {
   readonly prisma: PrismaClient;
-  /** Waits for the statements under way, then gives all connections back. */
+  /** Waits for the statements under way, then gives all connections back: resolves when the server has none of them left. */
   readonly close: () => Promise<void>;
 }
 
@@ -30,10 +31,9 @@ export interface Database {
 export function openDatabase(url: string, options: DatabaseOptions = {}): Database {
   const { poolSize = 10, statementTimeoutMs = 0, log, onQuery } = options;
   const onLoss = (error: Error): void => log?.warn({ err: error }, 'a database connection was lost');
-  const adapter = new PrismaPg(
-    { ...connection(url), max: poolSize, statement_timeout: statementTimeoutMs },
-    { onPoolError: onLoss, onConnectionError: onLoss },
-  );
+  const { pool, end } = openPool({ ...connection(url), max: poolSize, statement_timeout: statementTimeoutMs });
+  pool.on('error', onLoss);
+  const adapter = new PrismaPg(pool, { onConnectionError: onLoss });
   const prisma = new PrismaClient({
     adapter,
     log: onQuery ? [{ emit: 'event', level: 'query' }] : [],
@@ -41,7 +41,13 @@ export function openDatabase(url: string, options: DatabaseOptions = {}): Databa
     transactionOptions: { maxWait: 10_000, timeout: 30_000 },
   });
   if (onQuery) prisma.$on('query', (event) => onQuery(event.query));
-  return { prisma, close: () => prisma.$disconnect() };
+  return {
+    prisma,
+    async close() {
+      await prisma.$disconnect();
+      await end();
+    },
+  };
 }
 
 /**

@@ -10,6 +10,7 @@ import {
 import * as glue from '@prisma/schema-engine-wasm/schema_engine_bg';
 import pg from 'pg';
 import { connection } from './client.js';
+import { openPool } from './pool.js';
 
 /** What the engine does to a database, and the one connection that it does it on. */
 export interface EngineSession {
@@ -23,7 +24,7 @@ export interface EngineSession {
  */
 export async function withSchemaEngine<T>(url: string, work: (session: EngineSession) => Promise<T>): Promise<T> {
   await loaded();
-  const pool = new pg.Pool({ ...connection(url), max: 1, idleTimeoutMillis: 0 });
+  const { pool, end } = openPool({ ...connection(url), max: 1, idleTimeoutMillis: 0 });
   const adapters = bindMigrationAwareSqlAdapterFactory(new EngineAdapterFactory(pool));
   try {
     const engine = await glue.SchemaEngine.new({ datamodels: undefined }, () => undefined, adapters);
@@ -33,7 +34,7 @@ export async function withSchemaEngine<T>(url: string, work: (session: EngineSes
       engine.free();
     }
   } finally {
-    await pool.end();
+    await end();
   }
 }
 
