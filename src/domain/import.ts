@@ -40,7 +40,7 @@ export interface ImportedSession {
   workspace?: Workspace | null;
   metadata?: unknown;
   state: LifecycleState;
-  startReason: StartReason;
+  startReason?: StartReason | null;
   startedAt: Date;
   endedAt?: Date | null;
   endReason?: EndReason | null;

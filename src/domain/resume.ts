@@ -1,5 +1,7 @@
 // A plan to resume is as good as its source: a checkpoint tells everything up to its moment, events and commands tell less
-// the older they are, and the registry knows only that the session was there.
+// the older they are, and the registry knows only that the session was there. Events tell of the work where agents or
+// supervisors reported them: what the service writes of its own accord tells only that they were there.
+import { AGENT_EVENT_TYPES, SUPERVISOR_EVENT_TYPES, type EventType } from './event.js';
 
 export const RESUME_SOURCES = ['CHECKPOINT', 'EVENTS', 'COMMANDS', 'REGISTRY'] as const;
 export type ResumeSource = (typeof RESUME_SOURCES)[number];
@@ -29,4 +31,31 @@ export function confidenceOf(source: ResumeSource, ageSeconds: number): number {
     case 'REGISTRY':
       return REGISTRY_CONFIDENCE;
   }
+}
+
+/** Types that clients may send and that the service writes too, of heartbeats and checkpoints. */
+const WRITTEN_BY_BOTH: readonly EventType[] = [
+  'INSTANCE_HEARTBEAT',
+  'CONTEXT_WINDOW_UPDATED',
+  'CHECKPOINT_CREATED',
+  'CHECKPOINT_LOADED',
+];
+
+/** What tells of the work itself. */
+export const REPORTED_EVENT_TYPES: readonly EventType[] = [...SUPERVISOR_EVENT_TYPES, ...AGENT_EVENT_TYPES].filter(
+  (type) => !WRITTEN_BY_BOTH.includes(type),
+);
+
+/** What to do next, in the words of whoever knew best: the checkpoint, else the saved state, else the last heartbeat. */
+export function nextSteps(known: {
+  pendingWork?: readonly string[] | undefined;
+  currentPhase?: string | null | undefined;
+  currentStep?: number | null | undefined;
+  currentEpic?: string | null | undefined;
+}): string[] {
+  const { pendingWork = [], currentPhase, currentStep, currentEpic } = known;
+  if (pendingWork.length > 0) return [...pendingWork];
+  const place = [currentPhase ?? [], currentStep == null ? [] : `step ${currentStep}`].flat();
+  if (place.length > 0) return [place.join(', ')];
+  return currentEpic == null ? [] : [currentEpic];
 }

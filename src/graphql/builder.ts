@@ -12,6 +12,7 @@ import {
   parseSafeInt,
   serializeDateTime,
   serializeSafeInt,
+  type Json,
 } from './scalar.js';
 
 /** What every module of this folder adds its part of the schema to. Output is not null unless a field says so. */
@@ -27,7 +28,7 @@ export const builder = new SchemaBuilder<{
     ID: { Input: string; Output: string };
     DateTime: { Input: Date; Output: Date };
     SafeInt: { Input: bigint; Output: bigint };
-    JSON: { Input: unknown; Output: unknown };
+    JSON: { Input: Json; Output: unknown };
   };
 }>({
   plugins: [PrismaPlugin, RelayPlugin],
@@ -88,8 +89,8 @@ builder.scalarType('JSON', {
   description:
     'Any JSON value. Objects where the field says so. At most 256 KiB a value unless its field says otherwise.',
   serialize: (value) => value,
-  parseValue: (value) => value,
-  parseLiteral: parseJsonLiteral,
+  parseValue: (value) => value as Json,
+  parseLiteral: (literal, variables) => parseJsonLiteral(literal, variables) as Json,
 });
 
 builder.globalConnectionField('totalCount', (t) =>

@@ -7,7 +7,7 @@ import { ValidationError } from '../domain/errors.js';
 import { PAGE_DEFAULT_SIZE, PAGE_MAX_SIZE } from '../domain/limits.js';
 import { builder } from './builder.js';
 import type { Context } from './context.js';
-import { beyond, cursorOf, orderBy, type Order } from './order.js';
+import { beyond, cursorOf, orderBy, placeOf, type Order, type Value } from './order.js';
 
 /** For lists that are read forwards only. */
 export const FORWARD = builder.args((t) => ({
@@ -34,7 +34,16 @@ export interface Paging {
 /** The query of a page, and what its rows become. */
 interface Page<Row> {
   query: { where: object; orderBy: object[]; take: number };
+  stretch: Stretch;
   cut(rows: readonly Row[]): { edges: { cursor: string; node: Row }[]; pageInfo: PageInfo };
+}
+
+/** Which part of a list a page is, for a statement of its own. */
+export interface Stretch {
+  /** By the keys of the order, the place to go on from; null at the end of the list that the page is read from. */
+  from: readonly Value[] | null;
+  backwards: boolean;
+  take: number;
 }
 
 interface PageInfo {
@@ -57,9 +66,12 @@ function pageOf<Row extends object>(order: Order, paging: Paging, filter: object
   }
   const size = backwards ? sizeOf('last', last) : sizeOf('first', first);
   const cursor = backwards ? before : after;
-  const rest = cursor == null ? {} : beyond(order, cursor, backwards ? 'before' : 'after');
+  const from = cursor == null ? null : placeOf(order, cursor, backwards ? 'before' : 'after');
+  const rest = from ? beyond(order, from, backwards) : {};
+  const take = size + 1;
   return {
-    query: { where: { AND: [filter, rest] }, orderBy: orderBy(order, backwards), take: size + 1 },
+    query: { where: { AND: [filter, rest] }, orderBy: orderBy(order, backwards), take },
+    stretch: { from, backwards, take },
     cut(rows) {
       const kept = rows.slice(0, size);
       if (backwards) kept.reverse();
@@ -99,6 +111,19 @@ function connectionOf<Row>(
     },
     totalCount,
   };
+}
+
+/**
+ * A list that is read by statements of its own: `read` answers with up to `take` rows beyond a place, the nearest first.
+ * @throws ValidationError as `pageOf` does.
+ */
+export function stretched<Row extends object>(
+  order: Order,
+  paging: Paging,
+  { read, count }: { read: (stretch: Stretch) => Promise<readonly Row[]>; count: () => Promise<number> },
+) {
+  const page = pageOf<Row>(order, paging);
+  return connectionOf(page, () => read(page.stretch), count);
 }
 
 /** What `list` needs of a Prisma model. */

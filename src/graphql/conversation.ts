@@ -5,7 +5,7 @@ import { builder } from './builder.js';
 import { FORWARD, list } from './connection.js';
 import { uuidOf } from './id.js';
 import { ConversationConnection, ConversationNode, SessionNode } from './node.js';
-import type { Order } from './order.js';
+import { NEWEST_CREATED_FIRST } from './order.js';
 import { POSITION } from './payload.js';
 
 builder.prismaObjectFields('Conversation', (t) => ({
@@ -53,14 +53,6 @@ function named({ id, key }: typeof ConversationRef.$inferInput) {
   return key ? { key } : { id: uuidOf('Conversation', id) };
 }
 
-const NEWEST_FIRST: Order = {
-  name: 'createdAt DESC',
-  keys: [
-    { field: 'createdAt', type: 'instant', direction: 'desc' },
-    { field: 'id', type: 'uuid', direction: 'desc' },
-  ],
-};
-
 builder.queryFields((t) => ({
   conversation: t.prismaField({
     type: ConversationNode,
@@ -84,7 +76,12 @@ builder.queryFields((t) => ({
     args: FORWARD,
     resolve: (_, paging, context, info) => {
       const where = { projectId: context.caller.projectId };
-      return list(context.store.database.prisma.conversation, { order: NEWEST_FIRST, paging, where }, context, info);
+      return list(
+        context.store.database.prisma.conversation,
+        { order: NEWEST_CREATED_FIRST, paging, where },
+        context,
+        info,
+      );
     },
   }),
 }));

@@ -1,6 +1,8 @@
 import type { LivenessPolicy } from '../domain/liveness.js';
 import type { Pulse, Session } from '../store/store.js';
+import { batched } from './batch.js';
 import { builder } from './builder.js';
+import type { Context } from './context.js';
 
 const LivenessPolicyType = builder.objectRef<LivenessPolicy>('LivenessPolicy').implement({
   description: 'How long a session may be silent before it is judged. Null means never by time alone.',
@@ -41,6 +43,16 @@ export type Judged = Session & { pulse: Pulse | null };
 function lastActivityAt({ pulse, startedAt }: Judged): Date {
   return pulse?.lastActivityAt ?? startedAt;
 }
+
+/** When the oldest open question of a session was asked. One statement for all sessions of a page. */
+const waitingSince = batched(async (sessionIds: string[], { store, caller }: Context) => {
+  const rows = await store.database.prisma.approval.groupBy({
+    by: 'sessionId',
+    where: { projectId: caller.projectId, sessionId: { in: sessionIds }, status: 'PENDING' },
+    _min: { createdAt: true },
+  });
+  return new Map(rows.map(({ sessionId, _min }) => [sessionId, _min.createdAt]));
+});
 
 export const Liveness = builder.objectRef<Judged>('Liveness').implement({
   description: "The verdict on a session's silence, with the evidence that it rests on.",
@@ -87,7 +99,7 @@ export const Liveness = builder.objectRef<Judged>('Liveness').implement({
       type: 'DateTime',
       nullable: true,
       description: 'Set while an approval is open: an agent that waits for a person is not stalled.',
-      resolve: () => null,
+      resolve: ({ id }, _, context, info) => waitingSince(id, context, info),
     }),
     evidence: t.expose('evidence', {
       type: 'JSON',

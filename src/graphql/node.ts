@@ -7,27 +7,26 @@ import type { Context } from './context.js';
 // The types that have an id, and where each is found. Their fields are added by the modules of their nouns, so that types
 // which refer to each other need no modules that do.
 
-const inProject = (id: string, { caller }: Context) => ({ projectId_id: { projectId: caller.projectId, id } });
+const found = { id: { resolve: ({ id }: { id: string }) => id }, nullable: true } as const;
+const ofProject = {
+  ...found,
+  findUnique: (id: string, { caller }: Context) => ({ projectId_id: { projectId: caller.projectId, id } }),
+};
 
 export const ProjectNode = builder.prismaNode('Project', {
   description: 'A boundary that the database itself enforces: nothing refers across projects. Each has one log.',
-  id: { resolve: ({ id }) => id },
+  ...found,
   findUnique: (id) => ({ id }),
-  nullable: true,
 });
 
 export const ConversationNode = builder.prismaNode('Conversation', {
   description: 'A chat, an issue, a pull request: a thread on a platform, with at most one open session at a time.',
-  id: { resolve: ({ id }) => id },
-  findUnique: inProject,
-  nullable: true,
+  ...ofProject,
 });
 
 export const RunNode = builder.prismaNode('Run', {
   description: 'Sessions that one coordinator groups.',
-  id: { resolve: ({ id }) => id },
-  findUnique: inProject,
-  nullable: true,
+  ...ofProject,
 });
 
 export const SessionNode = builder.prismaNode('Session', {
@@ -35,16 +34,47 @@ export const SessionNode = builder.prismaNode('Session', {
     'One life of one agent: from the context window it began with to the one it ended with. Identity, lineage and end ' +
     'facts are written once; a change of context ends the session and, where the trigger says so, starts the next one in ' +
     'its chain.',
-  id: { resolve: ({ id }) => id },
-  findUnique: inProject,
-  nullable: true,
+  ...ofProject,
 });
 
 export const EventNode = builder.prismaNode('Event', {
   description: "One entry of a project's log. Written once, never changed.",
-  id: { resolve: ({ id }) => id },
-  findUnique: inProject,
-  nullable: true,
+  ...ofProject,
+});
+
+export const CheckpointNode = builder.prismaNode('Checkpoint', {
+  description: 'A picture of the work, to start again from. Written once, never changed.',
+  ...ofProject,
+});
+
+export const CommandNode = builder.prismaNode('Command', {
+  description:
+    'One command that an agent carried out, with its answer. Written once, never changed; secrets are redacted before it is ' +
+    'stored.',
+  ...ofProject,
+});
+
+export const SavedStateNode = builder.prismaNode('SavedState', {
+  description: 'The working state of a resumable workflow: versioned, at most one open for a session.',
+  ...ofProject,
+});
+
+export const HandoffNode = builder.prismaNode('Handoff', {
+  description: 'The passing of the work of one session to the next.',
+  ...ofProject,
+});
+
+export const ApprovalNode = builder.prismaNode('Approval', {
+  description:
+    'A question that an agent waits on a person for. While one is pending, its session is waiting and not stalled.',
+  ...ofProject,
+});
+
+export const SignalNode = builder.prismaNode('Signal', {
+  description:
+    'What a person or the watchdog wants of a running agent. It comes back in the answers to its heartbeats until it is ' +
+    'acknowledged.',
+  ...ofProject,
 });
 
 const NODES = {
@@ -53,6 +83,12 @@ const NODES = {
   Run: RunNode,
   Session: SessionNode,
   Event: EventNode,
+  Checkpoint: CheckpointNode,
+  Command: CommandNode,
+  SavedState: SavedStateNode,
+  Handoff: HandoffNode,
+  Approval: ApprovalNode,
+  Signal: SignalNode,
 };
 
 /** Where to find what an id names; null for one that can name nothing in the caller's project. */
@@ -102,4 +138,16 @@ export const SessionConnection = builder.connectionObject(
 export const EventConnection = builder.connectionObject(
   { type: EventNode, name: 'EventConnection', ...connection },
   { name: 'EventEdge', ...edge },
+);
+export const CheckpointConnection = builder.connectionObject(
+  { type: CheckpointNode, name: 'CheckpointConnection', ...connection },
+  { name: 'CheckpointEdge', ...edge },
+);
+export const CommandConnection = builder.connectionObject(
+  { type: CommandNode, name: 'CommandConnection', ...connection },
+  { name: 'CommandEdge', ...edge },
+);
+export const ApprovalConnection = builder.connectionObject(
+  { type: ApprovalNode, name: 'ApprovalConnection', ...connection },
+  { name: 'ApprovalEdge', ...edge },
 );

@@ -19,7 +19,7 @@ export interface Order {
   readonly keys: readonly Key[];
 }
 
-type Value = Date | bigint | string | null;
+export type Value = Date | bigint | string | null;
 type Row = Readonly<Record<string, unknown>>;
 
 /** How a value stands in a cursor, and what a text stands for; undefined where it stands for none. */
@@ -53,15 +53,18 @@ export function cursorOf({ name, keys }: Order, row: Row): string {
 }
 
 /**
- * The rows on one side of a cursor, as a Prisma condition: those after it, or those before it where the list is read
- * backwards.
+ * The values that a cursor carries, by the keys of its order.
  * @throws ValidationError at the path `argument` for every text that `cursorOf` does not write for this order.
  */
-export function beyond(order: Order, cursor: string, argument: 'after' | 'before'): object {
+export function placeOf(order: Order, cursor: string, argument: 'after' | 'before'): Value[] {
   const values = parse(order, cursor);
-  if (!values)
-    throw new ValidationError({ issues: [{ path: argument, message: 'must be a cursor of this very list' }] });
-  return past(order.keys, values, argument === 'before');
+  if (values) return values;
+  throw new ValidationError({ issues: [{ path: argument, message: 'must be a cursor of this very list' }] });
+}
+
+/** The rows beyond a place, as a Prisma condition: those after it, or before it where the list is read backwards. */
+export function beyond({ keys }: Order, place: readonly Value[], backwards: boolean): object {
+  return past(keys, place, backwards);
 }
 
 /** Prisma's `orderBy`, turned round where the list is read backwards. */
@@ -110,3 +113,18 @@ function past([key, ...others]: readonly Key[], [value, ...rest]: readonly Value
   // Implied by the alternatives, but only so does PostgreSQL begin to read the index at the cursor.
   return key.nullable ? either : { AND: [on({ [`${operator}e`]: value }), either] };
 }
+
+/** By the time of making, the newest first. */
+export const NEWEST_CREATED_FIRST: Order = {
+  name: 'createdAt DESC',
+  keys: [
+    { field: 'createdAt', type: 'instant', direction: 'desc' },
+    { field: 'id', type: 'uuid', direction: 'desc' },
+  ],
+};
+
+/** By their place in their session, the newest first. */
+export const NEWEST_SEQUENCE_FIRST: Order = {
+  name: 'sequence DESC',
+  keys: [{ field: 'sequence', type: 'integer', direction: 'desc' }],
+};

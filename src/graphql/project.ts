@@ -53,6 +53,11 @@ const ProjectStats = builder.objectRef<Stats>('ProjectStats').implement({
       resolve: ({ projectId }, _, { store }) =>
         store.database.prisma.run.count({ where: { projectId, status: 'ACTIVE' } }),
     }),
+    openApprovals: t.int({
+      description: 'Approvals that are PENDING.',
+      resolve: ({ projectId }, _, { store }) =>
+        store.database.prisma.approval.count({ where: { projectId, status: 'PENDING' } }),
+    }),
   }),
 });
 

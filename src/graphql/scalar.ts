@@ -55,6 +55,9 @@ export function literally<Value>(parse: (value: unknown) => Value): (literal: Va
   };
 }
 
+/** A JSON value. Null is GraphQL's own to allow or refuse, and never comes to a scalar. */
+export type Json = string | number | boolean | object;
+
 /**
  * The JSON value that a literal in a document stands for. Written without recursion, since a document may nest deeper than
  * the stack; keys named like a prototype's property are ordinary data. An absent variable is null.

@@ -1,12 +1,13 @@
 import type { RecommendedAction } from '../domain/signal.js';
 import { transitionSession } from '../store/conversation.js';
 import { heartbeat } from '../store/heartbeat.js';
+import { reviveSession } from '../store/revive.js';
 import { endSession, startSession, updateSession } from '../store/session.js';
 import { builder, enumOf } from './builder.js';
 import { ConversationKey } from './conversation.js';
 import { decoded } from './id.js';
 import { LivenessPolicyInput } from './liveness.js';
-import { SessionNode } from './node.js';
+import { SessionNode, SignalNode } from './node.js';
 import { OCCURRED_AT, POSITION, REPEATABLE, REPLAYED } from './payload.js';
 import { OutcomeEnum, SessionKindEnum } from './state.js';
 import { EndReasonEnum, StartReasonEnum, TransitionTriggerEnum } from './trigger.js';
@@ -88,7 +89,7 @@ builder.relayMutationField(
   },
 );
 
-const NextSessionInput = builder.inputType('NextSessionInput', {
+export const NextSessionInput = builder.inputType('NextSessionInput', {
   description: 'What is to differ in the next session of a chain; all else is inherited.',
   fields: (t) => ({
     assistant: t.string({ description: 'The program that runs it.' }),
@@ -247,6 +248,34 @@ builder.relayMutationField(
         }),
         description: 'What the agent should do now.',
       }),
+      signals: t.field({
+        type: [SignalNode],
+        description: 'What is wanted of the agent and not acknowledged yet, oldest first.',
+        resolve: ({ signals }) => signals,
+      }),
+    }),
+  },
+);
+
+builder.relayMutationField(
+  'reviveSession',
+  {
+    description: 'Which session is alive after all.',
+    inputFields: (t) => ({
+      sessionId: t.id({ required: true, description: 'Which session; it must be a ZOMBIE.' }),
+      note: t.string({ description: 'A word on it.' }),
+    }),
+  },
+  {
+    description: 'Takes the verdict of death back: only after a heartbeat newer than it.',
+    resolve: (_, { input }, { store, caller }) =>
+      reviveSession(store, caller, decoded(input, { sessionId: 'Session' })),
+  },
+  {
+    description: 'The session as it stands now.',
+    outputFields: (t) => ({
+      session: t.field({ type: SessionNode, description: 'The session.', resolve: ({ session }) => session }),
+      position: t.expose('position', { type: 'SafeInt', ...POSITION }),
     }),
   },
 );

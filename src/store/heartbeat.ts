@@ -1,10 +1,11 @@
 // Heartbeats outnumber all other writes. One that changes nothing but the pulse is a single statement without a
 // transaction; only one that has something to tell the log goes the long way, under the lock on its session.
-import type { Session } from '../database/client.js';
+import type { Session, Signal } from '../database/client.js';
 import { checkRange, checkTitle, Issues } from '../domain/limits.js';
 import { recommend, type RecommendedAction } from '../domain/signal.js';
 import { lockOpenSession, moveSession } from './lifecycle.js';
 import { SESSION_COLUMNS } from './row.js';
+import { pendingSignals } from './signal.js';
 import type { Caller, Store } from './store.js';
 import { transact, type Transaction } from './transaction.js';
 
@@ -20,34 +21,39 @@ export interface HeartbeatInput {
 const CONTEXT_STEP_PERCENT = 5;
 
 /**
- * Takes one sign of life, or, where `processAlive` is false, evidence of death. Absent fields keep what is known.
+ * Takes one sign of life, or, where `processAlive` is false, evidence of death, and answers with what is wanted of the
+ * session. Absent fields keep what is known.
  * @throws SessionEndedError
  */
 export async function heartbeat(
   store: Store,
   caller: Caller,
   input: HeartbeatInput,
-): Promise<{ session: Session; recommendedAction: RecommendedAction }> {
+): Promise<{ session: Session; recommendedAction: RecommendedAction; signals: Signal[] }> {
   const issues = new Issues();
   checkRange(issues, 'input.contextPercent', input.contextPercent, 0, 100);
   checkTitle(issues, 'input.currentEpic', input.currentEpic);
   checkTitle(issues, 'input.activity', input.activity);
   issues.throwIfAny();
   const beat = (await plainBeat(store, caller, input)) ?? (await tellingBeat(store, caller, input));
-  const { contextPercent, session } = beat;
-  return { session, recommendedAction: recommend([], contextPercent) };
+  const { session, contextPercent, isWanted } = beat;
+  const signals = isWanted ? await pendingSignals(store.database.prisma, caller.projectId, input.sessionId) : [];
+  const kinds = signals.map(({ kind }) => kind);
+  return { session, recommendedAction: recommend(kinds, contextPercent), signals };
 }
 
 interface Beat {
   session: Session;
   contextPercent: number | null;
+  /** Whether signals may be pending: seldom, and only then is it worth another statement. */
+  isWanted: boolean;
 }
 
 /** The beat that the log need not know of; null where there may be more to it. */
 async function plainBeat({ database }: Store, { projectId }: Caller, input: HeartbeatInput): Promise<Beat | null> {
   if (input.processAlive === false) return null;
   const { sessionId, contextPercent = null, currentEpic = null, activity = null } = input;
-  const [row] = await database.prisma.$queryRaw<(Session & { contextPercent: number | null })[]>`
+  const [row] = await database.prisma.$queryRaw<(Session & Omit<Beat, 'session'>)[]>`
     UPDATE pulses p SET last_heartbeat_at = now(), last_activity_at = now(),
       context_percent = coalesce(${contextPercent}::float8, p.context_percent),
       current_epic = coalesce(${currentEpic}, p.current_epic), activity = coalesce(${activity}, p.activity)
@@ -56,17 +62,21 @@ async function plainBeat({ database }: Store, { projectId }: Caller, input: Hear
       AND s.project_id = p.project_id AND s.id = p.session_id AND s.state IN ('WORKING', 'SUSPENDED')
       AND (s.kind <> 'SUPERVISOR' OR p.heartbeat_recorded_at > now() - interval '1 minute')
       AND coalesce(abs(${contextPercent}::float8 - coalesce(p.recorded_context, -100)) < ${CONTEXT_STEP_PERCENT}, true)
-    RETURNING ${SESSION_COLUMNS}, p.context_percent AS "contextPercent"`;
+    RETURNING ${SESSION_COLUMNS}, p.context_percent AS "contextPercent", EXISTS (
+      SELECT FROM signals w WHERE w.project_id = s.project_id AND w.session_id = s.id
+        AND w.acknowledged_at IS NULL AND w.cancelled_at IS NULL) AS "isWanted"`;
   if (!row) return null;
-  const { contextPercent: context, ...session } = row;
-  return { session, contextPercent: context };
+  const { contextPercent: context, isWanted, ...session } = row;
+  return { session, contextPercent: context, isWanted };
 }
 
 /** The beat that changes a state, or that the log is due to hear of. */
 async function tellingBeat(store: Store, caller: Caller, input: HeartbeatInput): Promise<Beat> {
   return transact(store, caller, async (tx) => {
     const session = await lockOpenSession(tx, input.sessionId);
-    if (input.processAlive === false) return { session: await condemn(tx, session), contextPercent: null };
+    if (input.processAlive === false) {
+      return { session: await condemn(tx, session), contextPercent: null, isWanted: true };
+    }
 
     const alive = await contradictVerdict(tx, await moveSession(tx, session, 'activity'));
     const due = await beatPulse(tx, alive, input);
@@ -77,7 +87,7 @@ async function tellingBeat(store: Store, caller: Caller, input: HeartbeatInput):
     if (due.heartbeat) {
       tx.record({ type: 'INSTANCE_HEARTBEAT', session: alive, level: 'DEBUG', data: { contextPercent, currentEpic } });
     }
-    return { session: alive, contextPercent };
+    return { session: alive, contextPercent, isWanted: true };
   });
 }
 

@@ -193,6 +193,7 @@ function rowOf(session: ImportedSession) {
     ...own,
     ...workspace,
     ...defaultPolicy(session),
+    startReason: session.startReason ?? 'IMPORTED',
     metadata: redacted(metadata ?? {}),
     stateChangedAt: state in since ? since[state as keyof typeof since] : startedAt,
     ...(state === 'STALLED' && { stalledSince: since.STALLED, escalationLevel: escalationLevel ?? 0 }),

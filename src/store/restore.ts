@@ -1,4 +1,4 @@
-import type { Session } from '../database/client.js';
+import type { Checkpoint, Session } from '../database/client.js';
 import { checkKey, checkName, Issues } from '../domain/limits.js';
 import { RetryTransaction } from './conflict.js';
 import { readCheckpoint } from './checkpoint.js';
@@ -28,13 +28,13 @@ export async function restoreCheckpoint(
   store: Store,
   caller: Caller,
   input: RestoreCheckpointInput,
-): Promise<Once<{ session: Session }>> {
+): Promise<Once<{ session: Session; checkpoint: Checkpoint }>> {
   const issues = new Issues();
   checkKey(issues, 'input.idempotencyKey', input.idempotencyKey);
   checkName(issues, 'input.agentName', input.agentName);
   checkNext(issues, 'input.next', input.next);
   issues.throwIfAny();
-  const request = { mutation: 'restoreCheckpoint', input, rows: { session: readSession } };
+  const request = { mutation: 'restoreCheckpoint', input, rows: { session: readSession, checkpoint: readCheckpoint } };
   return transactOnce(store, caller, request, async (tx) => {
     const { fork, agentName, next } = input;
     const checkpoint = await readCheckpoint(tx.db, tx.projectId, input.checkpointId);
@@ -51,7 +51,7 @@ export async function restoreCheckpoint(
           ...(agentName != null && { place: { conversationId: origin.conversationId, agentName } }),
         });
     recordLoaded(tx, session, checkpoint.id);
-    return { session };
+    return { session, checkpoint };
   });
 }
 

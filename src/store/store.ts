@@ -4,7 +4,22 @@ import type { Database } from '../database/client.js';
 import type { Role } from '../domain/session.js';
 import { LogTail, type LogSource } from './tail.js';
 
-export type { Conversation, Event, Prisma, PrismaClient, Project, Pulse, Run, Session } from '../database/client.js';
+export type {
+  Approval,
+  Checkpoint,
+  Command,
+  Conversation,
+  Event,
+  Handoff,
+  Prisma,
+  PrismaClient,
+  Project,
+  Pulse,
+  Run,
+  SavedState,
+  Session,
+  Signal,
+} from '../database/client.js';
 
 export interface Store extends LogSource {
   /** The database's clock, as well as this process knows it: within the time of one round trip. */

@@ -1,0 +1,199 @@
+import { ValidationError } from '../domain/errors.js';
+import { PAGE_MAX_SIZE } from '../domain/limits.js';
+import { confidenceOf, nextSteps, REPORTED_EVENT_TYPES, type ResumeSource } from '../domain/resume.js';
+import type { Checkpoint, Command, Event, Prisma, SavedState, Session } from '../store/store.js';
+import { batched } from './batch.js';
+import { builder, enumOf } from './builder.js';
+import type { Context } from './context.js';
+import { CheckpointNode, CommandNode, EventNode, SavedStateNode, SessionNode } from './node.js';
+
+/** All that one snapshot of the database tells a successor. */
+interface Plan {
+  session: Session;
+  source: ResumeSource;
+  confidence: number;
+  checkpoint: Checkpoint | null;
+  savedState: SavedState | null;
+  events: Event[];
+  commands: Command[];
+  nextSteps: string[];
+  asOf: bigint;
+}
+
+const DEFAULT_MAX_EVENTS = 50;
+
+interface Wanted {
+  maxEvents: number;
+  /** The checkpoint to start from; the session's newest where absent. */
+  from?: Checkpoint;
+}
+
+/**
+ * The plans of some sessions, all from one snapshot. One after the other on one connection: a page of sessions must not
+ * take the whole pool.
+ */
+async function readPlans({ store, caller }: Context, sessionIds: readonly string[], wanted: Wanted) {
+  return store.database.prisma.$transaction(
+    async (db) => {
+      const plans = new Map<string, Plan>();
+      for (const id of sessionIds)
+        plans.set(id, await readPlan(db, { projectId: caller.projectId, id }, wanted, store.now()));
+      return plans;
+    },
+    { isolationLevel: 'RepeatableRead' },
+  );
+}
+
+async function readPlan(
+  db: Prisma.TransactionClient,
+  key: { projectId: string; id: string },
+  { maxEvents, from }: Wanted,
+  now: Date,
+): Promise<Plan> {
+  const { project, pulse, ...session } = await db.session.findUniqueOrThrow({
+    where: { projectId_id: key },
+    include: { project: { select: { logPosition: true } }, pulse: { select: { currentEpic: true } } },
+  });
+  const mine = { projectId: key.projectId, sessionId: key.id };
+  const newestFirst = { sequence: 'desc' } as const;
+  const checkpoint = from ?? (await db.checkpoint.findFirst({ where: mine, orderBy: newestFirst }));
+  const savedState = await db.savedState.findFirst({ where: mine, orderBy: [{ createdAt: 'desc' }, { id: 'desc' }] });
+
+  // At least one of each, however few are wanted: the source and its age hang on it.
+  const take = Math.max(maxEvents, 1);
+  const since = checkpoint?.eventSequence ?? 0n;
+  const events = await db.event.findMany({
+    where: { ...mine, sequence: { gt: since }, type: { in: [...REPORTED_EVENT_TYPES] } },
+    orderBy: newestFirst,
+    take,
+  });
+  const commands = await db.command.findMany({
+    where: { ...mine, ...(checkpoint && { eventSequence: { gt: since } }) },
+    orderBy: newestFirst,
+    take,
+  });
+
+  const { source, at } = sourceOf(session, checkpoint, events[0], commands[0]);
+  return {
+    session,
+    source,
+    confidence: confidenceOf(source, (now.getTime() - at.getTime()) / 1000),
+    checkpoint,
+    savedState,
+    events: events.slice(0, maxEvents).reverse(),
+    commands: commands.slice(0, maxEvents).reverse(),
+    nextSteps: nextSteps({ ...checkpoint, ...savedState, currentEpic: pulse?.currentEpic }),
+    asOf: project.logPosition,
+  };
+}
+
+/** The best that there is to go on from, and of when it is. */
+function sourceOf(
+  session: Session,
+  checkpoint: Checkpoint | null,
+  event: Event | undefined,
+  command: Command | undefined,
+): { source: ResumeSource; at: Date } {
+  if (checkpoint) return { source: 'CHECKPOINT', at: checkpoint.createdAt };
+  if (event) return { source: 'EVENTS', at: event.occurredAt };
+  if (command) return { source: 'COMMANDS', at: command.createdAt };
+  return { source: 'REGISTRY', at: session.startedAt };
+}
+
+const plansOfPage = batched((ids: string[], context: Context, maxEvents: number) =>
+  readPlans(context, ids, { maxEvents }),
+);
+
+/** The plan of one session, for the answer to what has just been done to it. */
+export async function planOf(context: Context, sessionId: string, from?: Checkpoint): Promise<Plan> {
+  const plans = await readPlans(context, [sessionId], { maxEvents: DEFAULT_MAX_EVENTS, from });
+  return present(plans.get(sessionId));
+}
+
+function present(plan: Plan | undefined): Plan {
+  if (!plan) throw new Error('the plan of a session was not read');
+  return plan;
+}
+
+export const ResumePlan = builder.objectRef<Plan>('ResumePlan').implement({
+  description: 'What a successor needs to go on with the work of a session, read from one snapshot of the database.',
+  fields: (t) => ({
+    session: t.field({
+      type: SessionNode,
+      description: 'The session whose work it is.',
+      resolve: ({ session }) => session,
+    }),
+    source: t.expose('source', {
+      type: enumOf<ResumeSource>('ResumeSource', 'What a plan rests on: the best that there is.', {
+        CHECKPOINT: 'A checkpoint, and what came after it.',
+        EVENTS: 'What agents or supervisors reported.',
+        COMMANDS: 'The commands that were carried out.',
+        REGISTRY: 'Nothing but that the session was there.',
+      }),
+      description: 'What it rests on.',
+    }),
+    confidence: t.exposeInt('confidence', {
+      description: '0 to 100: how much of the work the source still tells, falling with its age.',
+    }),
+    checkpoint: t.field({
+      type: CheckpointNode,
+      nullable: true,
+      description: 'The checkpoint to start from; null where there is none.',
+      resolve: ({ checkpoint }) => checkpoint,
+    }),
+    savedState: t.field({
+      type: SavedStateNode,
+      nullable: true,
+      description: 'The open saved state, else the newest; null where nothing was ever saved.',
+      resolve: ({ savedState }) => savedState,
+    }),
+    events: t.field({
+      type: [EventNode],
+      description:
+        'What agents and supervisors reported after the checkpoint, or last where there is none; the newest last. What the ' +
+        'service writes of its own accord is not among it.',
+      resolve: ({ events }) => events,
+    }),
+    commands: t.field({
+      type: [CommandNode],
+      description: 'The commands after the checkpoint, or the last ones where there is none; the newest last.',
+      resolve: ({ commands }) => commands,
+    }),
+    nextSteps: t.exposeStringList('nextSteps', {
+      description:
+        'What to do next: the pending work of the checkpoint, else where the saved state stands, else the epic. Empty where ' +
+        'nobody said.',
+    }),
+    sizeBytes: t.int({
+      description: 'The bytes of checkpoint, saved state, events and commands as JSON text.',
+      resolve: ({ checkpoint, savedState, events, commands }) =>
+        sizeOf([checkpoint, savedState, ...events, ...commands]),
+    }),
+    asOf: t.expose('asOf', { type: 'SafeInt', description: 'The log position that all of this was read at.' }),
+  }),
+});
+
+function sizeOf(rows: readonly (object | null)[]): number {
+  const text = JSON.stringify(rows, (_, value: unknown) => (typeof value === 'bigint' ? Number(value) : value));
+  return Buffer.byteLength(text);
+}
+
+builder.prismaObjectField('Session', 'resumePlan', (t) =>
+  t.field({
+    type: ResumePlan,
+    description: 'What a successor would be given, from one snapshot of the database.',
+    args: {
+      maxEvents: t.arg.int({
+        defaultValue: DEFAULT_MAX_EVENTS,
+        description: 'How many events and how many commands at most: 0 to 500.',
+      }),
+    },
+    resolve: async ({ id }, args, context, info) => {
+      const maxEvents = args.maxEvents ?? DEFAULT_MAX_EVENTS;
+      if (maxEvents < 0 || maxEvents > PAGE_MAX_SIZE) {
+        throw new ValidationError({ issues: [{ path: 'maxEvents', message: `must be from 0 to ${PAGE_MAX_SIZE}` }] });
+      }
+      return present(await plansOfPage(id, context, info, maxEvents));
+    },
+  }),
+);
