@@ -15,6 +15,7 @@ import { createStore } from './store/store.js';
 import { expiryOf } from './workers/expiry.js';
 import { startLoop } from './workers/loop.js';
 import { retentionOf } from './workers/retention.js';
+import { watchdogOf } from './workers/watchdog.js';
 
 const PROJECT = 'default';
 
@@ -44,7 +45,7 @@ export async function startApp(config: Config, log: Logger, schema: GraphQLSchem
     const database = keep(openDatabase(databaseUrl, { log }), (it) => it.close());
     const bus = keep(redisUrl ? await redisBus({ url: redisUrl, log }) : memoryBus(), (it) => it.close());
     const store = keep(await createStore({ database, bus, log }), (it) => it.close());
-    for (const chore of [expiryOf(store), retentionOf(store, config)]) {
+    for (const chore of [watchdogOf(store, config), expiryOf(store), retentionOf(store, config)]) {
       if (chore) keep(startLoop(chore, log), (stop) => stop());
     }
     const caller = localCaller((await ensureProject(database, PROJECT)).id);

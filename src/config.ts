@@ -15,6 +15,8 @@ export interface Config {
   readonly sessionDays: number | null;
   readonly eventDays: number | null;
   readonly checkpointDays: number | null;
+  /** Between two looks at the silence of live sessions, in milliseconds; 0: this server does not look. */
+  readonly watchdogIntervalMs: number;
   readonly logLevel: string;
 }
 
@@ -86,6 +88,13 @@ export const settings: { readonly [Name in keyof Config]: Setting<Config[Name]> 
     '--retain-checkpoints-days',
     'checkpoints but the newest',
   ),
+  watchdogIntervalMs: {
+    variable: 'LIFELINE_WATCHDOG_INTERVAL_MS',
+    flag: '--watchdog-interval-ms <number>',
+    meaning: 'how often the silence of live sessions is looked at; 0: not by this server',
+    fallback: '30000',
+    parse: intervalMs,
+  },
   logLevel: {
     variable: 'LOG_LEVEL',
     flag: '--log-level <level>',
@@ -120,6 +129,7 @@ export function readConfig(flags: Flags = {}, env: Environment = process.env): C
     sessionDays: read('sessionDays'),
     eventDays: read('eventDays'),
     checkpointDays: read('checkpointDays'),
+    watchdogIntervalMs: read('watchdogIntervalMs'),
     logLevel: read('logLevel'),
   };
   if (faults.length > 0) throw new ConfigError(faults);
@@ -166,6 +176,11 @@ function days(text: string): number | null {
   if (text === '') return null;
   if (/^[1-9]\d{0,4}$/.test(text)) return Number(text);
   throw new Fault(`is "${text}", which is no number of days: a whole number from 1 to 99999 is.`);
+}
+
+function intervalMs(text: string): number {
+  if (/^\d{1,8}$/.test(text)) return Number(text);
+  throw new Fault(`is "${text}", which is no interval: a whole number of milliseconds from 0 to 99999999 is.`);
 }
 
 function oneOf(text: string, choices: readonly string[]): string {

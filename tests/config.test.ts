@@ -23,6 +23,7 @@ describe('the configuration', () => {
       sessionDays: null,
       eventDays: null,
       checkpointDays: null,
+      watchdogIntervalMs: 30_000,
       logLevel: 'info',
     });
   });
@@ -37,6 +38,7 @@ describe('the configuration', () => {
       LIFELINE_RETAIN_SESSIONS_DAYS: '365',
       LIFELINE_RETAIN_EVENTS_DAYS: '90',
       LIFELINE_RETAIN_CHECKPOINTS_DAYS: '30',
+      LIFELINE_WATCHDOG_INTERVAL_MS: '1000',
       LOG_LEVEL: 'warn',
     };
     expect(readConfig({}, env)).toEqual({
@@ -48,6 +50,7 @@ describe('the configuration', () => {
       sessionDays: 365,
       eventDays: 90,
       checkpointDays: 30,
+      watchdogIntervalMs: 1000,
       logLevel: 'warn',
     });
   });
@@ -102,6 +105,10 @@ describe('the configuration', () => {
     'accepts the Redis at %s',
     (url) => expect(readConfig({}, { REDIS_URL: url }).redisUrl).toBe(url),
   );
+
+  it.each(['-1', '1.5', 'often', '1e3'])('refuses to look every %j ms', (interval) => {
+    expect(faultsOf({}, { LIFELINE_WATCHDOG_INTERVAL_MS: interval })).toHaveLength(1);
+  });
 
   it.each(['0', '-1', '1.5', 'ever', '1e3'])('refuses to keep events for %j days', (days) => {
     expect(faultsOf({}, { LIFELINE_RETAIN_EVENTS_DAYS: days })).toEqual([

@@ -54,12 +54,12 @@ async function plainBeat({ database }: Store, { projectId }: Caller, input: Hear
   if (input.processAlive === false) return null;
   const { sessionId, contextPercent = null, currentEpic = null, activity = null } = input;
   const [row] = await database.prisma.$queryRaw<(Session & Omit<Beat, 'session'>)[]>`
-    UPDATE pulses p SET last_heartbeat_at = now(), last_activity_at = now(),
+    UPDATE pulses p SET last_heartbeat_at = now(), last_activity_at = now(), watched = true,
       context_percent = coalesce(${contextPercent}::float8, p.context_percent),
       current_epic = coalesce(${currentEpic}, p.current_epic), activity = coalesce(${activity}, p.activity)
     FROM sessions s
     WHERE p.project_id = ${projectId}::uuid AND p.session_id = ${sessionId}::uuid
-      AND s.project_id = p.project_id AND s.id = p.session_id AND s.state IN ('WORKING', 'SUSPENDED')
+      AND s.project_id = p.project_id AND s.id = p.session_id AND p.steady
       AND (s.kind <> 'SUPERVISOR' OR p.heartbeat_recorded_at > now() - interval '1 minute')
       AND coalesce(abs(${contextPercent}::float8 - coalesce(p.recorded_context, -100)) < ${CONTEXT_STEP_PERCENT}, true)
     RETURNING ${SESSION_COLUMNS}, p.context_percent AS "contextPercent", EXISTS (
@@ -128,7 +128,7 @@ interface Due {
 async function beatPulse(tx: Transaction, session: Session, input: HeartbeatInput): Promise<Due> {
   const { contextPercent = null, currentEpic = null, activity = null } = input;
   const [due] = await tx.db.$queryRaw<Due[]>`
-    UPDATE pulses p SET last_heartbeat_at = now(), last_activity_at = now(),
+    UPDATE pulses p SET last_heartbeat_at = now(), last_activity_at = now(), watched = true,
       context_percent = coalesce(${contextPercent}::float8, p.context_percent),
       current_epic = coalesce(${currentEpic}, p.current_epic), activity = coalesce(${activity}, p.activity),
       recorded_context = CASE WHEN o.context THEN ${contextPercent}::float8 ELSE p.recorded_context END,

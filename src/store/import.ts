@@ -172,6 +172,7 @@ async function insertSessions(
       sessionId: byExternalId.get(session.externalId)?.id ?? '',
       lastActivityAt: session.lastActivityAt ?? session.endedAt ?? session.startedAt,
       watched: false,
+      steady: session.state === 'WORKING' || session.state === 'SUSPENDED',
     })),
   });
   for (const session of sessions) {

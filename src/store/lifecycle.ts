@@ -70,20 +70,27 @@ export async function moveSession(
   const next = nextState(from, action);
   if (typeof next === 'string') return session;
   const { to } = next;
-  // What belongs to a state goes with it: everything that is not of the new one is cleared.
+  // What belongs to a state goes with it: everything that is not of the new one is cleared. The pulse is told in the same
+  // statement, since a beat that waits for it looks at nothing else.
   const [moved] = await tx.db.$queryRaw<Session[]>`
-    UPDATE sessions s SET
-      state = ${to}::lifecycle_state, state_changed_at = now(), version = s.version + 1,
-      stalled_since = CASE WHEN ${to} = 'STALLED' THEN now() END,
-      zombie_since = CASE WHEN ${to} = 'ZOMBIE' THEN now() END,
-      escalation_level = CASE WHEN ${to} = 'STALLED' THEN 0 END,
-      evidence = ${evidence ? JSON.stringify(evidence) : null}::jsonb,
-      ended_at = CASE WHEN ${to} = 'COMPLETED' THEN
-        greatest(least(coalesce(${end?.occurredAt ?? null}::timestamptz, now()), now()), s.started_at) END,
-      end_reason = ${end?.reason ?? null}::end_reason, outcome = ${end?.outcome ?? null}::outcome,
-      ended_by = ${end?.by ?? null}, end_note = ${end?.note ?? null}
-    WHERE s.project_id = ${tx.projectId}::uuid AND s.id = ${session.id}::uuid AND s.state = ${from}::lifecycle_state
-    RETURNING ${SESSION_COLUMNS}`;
+    WITH s AS (
+      UPDATE sessions SET
+        state = ${to}::lifecycle_state, state_changed_at = now(), version = version + 1,
+        stalled_since = CASE WHEN ${to} = 'STALLED' THEN now() END,
+        zombie_since = CASE WHEN ${to} = 'ZOMBIE' THEN now() END,
+        escalation_level = CASE WHEN ${to} = 'STALLED' THEN 0 END,
+        evidence = ${evidence ? JSON.stringify(evidence) : null}::jsonb,
+        ended_at = CASE WHEN ${to} = 'COMPLETED' THEN
+          greatest(least(coalesce(${end?.occurredAt ?? null}::timestamptz, now()), now()), started_at) END,
+        end_reason = ${end?.reason ?? null}::end_reason, outcome = ${end?.outcome ?? null}::outcome,
+        ended_by = ${end?.by ?? null}, end_note = ${end?.note ?? null}
+      WHERE project_id = ${tx.projectId}::uuid AND id = ${session.id}::uuid AND state = ${from}::lifecycle_state
+      RETURNING *
+    ), pulse AS (
+      UPDATE pulses p SET steady = s.state IN ('WORKING', 'SUSPENDED') FROM s
+      WHERE p.project_id = s.project_id AND p.session_id = s.id
+    )
+    SELECT ${SESSION_COLUMNS} FROM s`;
   if (!moved) throw new RetryTransaction();
   tx.record({
     type: eventOf(action, from),

@@ -111,6 +111,7 @@ export async function writeLog(
     ), counted AS (
       UPDATE pulses p SET
         event_sequence = p.event_sequence + n.count,
+        watched = p.watched OR p.session_id = ANY (${[...alive]}::uuid[]),
         last_activity_at = CASE WHEN p.session_id = ANY (${[...alive]}::uuid[]) THEN now() ELSE p.last_activity_at END
       FROM (SELECT session_id, count(*) AS count FROM input JOIN pulse USING (session_id) GROUP BY session_id) n
       WHERE p.project_id = ${projectId}::uuid AND p.session_id = n.session_id
