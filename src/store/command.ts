@@ -135,7 +135,7 @@ async function insertCommands(
 
 /** JSON for a column that may be null: no difference between a null and nothing. */
 function nullable(value: unknown): Prisma.InputJsonValue | typeof Prisma.DbNull {
-  return value == null ? Prisma.DbNull : (value);
+  return (value as Prisma.InputJsonValue | null | undefined) ?? Prisma.DbNull;
 }
 
 function checkLog(commands: readonly CommandInput[], now: Date): void {
