@@ -38,7 +38,7 @@ export default defineConfig(
     rules: { '@typescript-eslint/no-non-null-assertion': 'off' },
   },
   {
-    files: ['tests/graphql/**/*.ts', 'tests/support/graphql.ts'],
+    files: ['tests/graphql/**/*.ts', 'tests/predecessors/**/*.ts', 'tests/support/graphql.ts'],
     // An answer has the shape of its document: a type for each would say it twice, and what differs fails the test anyhow.
     rules: {
       '@typescript-eslint/no-explicit-any': 'off',
