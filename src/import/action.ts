@@ -3,7 +3,8 @@
  * source alone, so that doing all of them again, from the start or from the middle, adds nothing. Sessions and runs are
  * named by their `externalId`; a null `occurredAt` leaves the time to the service's clock.
  */
-export type Action = CreateRun | StartSession | AppendEvent | EndSession | CompleteRun | Skip;
+export type Action =
+  CreateRun | StartSession | AppendEvent | LogCommand | TakeCheckpoint | EndSession | CompleteRun | Skip;
 
 export interface CreateRun {
   kind: 'createRun';
@@ -61,6 +62,42 @@ export interface PlannedEvent {
 export interface EventKey {
   session: string;
   dedupeKey: string;
+}
+
+export interface LogCommand {
+  kind: 'logCommand';
+  session: string;
+  command: PlannedCommand;
+}
+
+/** A tool call with its answer. */
+export interface PlannedCommand {
+  /** In short what was done, free of secrets. */
+  action: string;
+  toolName: string | null;
+  /** At most 256 KiB each, free of what the service refuses. */
+  parameters: unknown;
+  result: unknown;
+  success: boolean;
+  errorMessage: string | null;
+  executionTimeMs: number | null;
+  /** When the answer came. */
+  occurredAt: string | null;
+  /** Unique in its session. */
+  dedupeKey: string;
+}
+
+/** The summary by which a context's compaction closes a session. */
+export interface TakeCheckpoint {
+  kind: 'takeCheckpoint';
+  session: string;
+  /** The key of the summary's line. */
+  line: string;
+  summary: string;
+  /** What brought the compaction about, as the transcript calls it: auto or manual. */
+  compaction: { trigger: string | null; tokensBefore: number | null };
+  branchName: string | null;
+  occurredAt: string | null;
 }
 
 export interface EndSession {

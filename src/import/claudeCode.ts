@@ -1,6 +1,6 @@
 import { basename } from 'node:path';
 import type { Action, CompleteRun, EndSession, StartSession } from './action.js';
-import type { Entry } from './entry.js';
+import type { Compaction, Entry } from './entry.js';
 import { type Task, taskOf } from './event.js';
 import { TranscriptPlan } from './plan.js';
 import type { TranscriptFile } from './transcript.js';
@@ -41,7 +41,7 @@ class MainPlan extends TranscriptPlan {
     return [{ kind: 'createRun', externalId: this.run, occurredAt: this.latest }, this.#window(entry, null)];
   }
 
-  protected override compact(entry: Entry, session: string): [EndSession, StartSession] {
+  protected override compact(entry: Compaction, session: string): [EndSession, StartSession] {
     return [this.end(session, 'CONTEXT_COMPACTED'), this.#window(entry, session)];
   }
 

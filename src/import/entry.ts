@@ -32,10 +32,12 @@ export type Entry = Origin &
         blocks: Block[];
       }
     | { kind: 'assistant'; blocks: Block[]; model: string | null; messageId: string | null }
-    | { kind: 'compacted' }
+    | { kind: 'compacted'; trigger: string | null; tokensBefore: number | null }
     | { kind: 'turnEnded'; durationMs: number | null }
     | { kind: 'other' }
   );
+
+export type Compaction = Extract<Entry, { kind: 'compacted' }>;
 
 /** Why a line could not be read. */
 export interface Fault {
@@ -68,14 +70,28 @@ export function readEntry(line: Line): Entry | Fault | null {
     spawned: null,
   };
   if (fields.type === 'user' || fields.type === 'assistant') return message(origin, fields.type, fields);
-  if (fields.type === 'system' && fields.subtype === 'compact_boundary') return { ...origin, kind: 'compacted' };
+  if (fields.type === 'system' && fields.subtype === 'compact_boundary') {
+    const told = object(fields.compactMetadata);
+    return { ...origin, kind: 'compacted', trigger: text(told?.trigger), tokensBefore: number(told?.preTokens) };
+  }
   if (fields.type === 'system' && fields.subtype === 'turn_duration') {
-    const durationMs = typeof fields.durationMs === 'number' ? fields.durationMs : null;
-    return { ...origin, kind: 'turnEnded', durationMs };
+    return { ...origin, kind: 'turnEnded', durationMs: number(fields.durationMs) };
   }
   const data = object(fields.data);
   const spawned = data?.type === 'agent_progress' ? tie(data.agentId, fields.parentToolUseID) : null;
   return uuid === null ? null : { ...origin, spawned, kind: 'other' };
+}
+
+/** Whether it is no part of the conversation: neither a message of one of the two, nor an answer, nor the end of a turn. */
+export function isAside(entry: Entry): boolean {
+  if (entry.kind !== 'user') return entry.kind === 'other';
+  return entry.voice === 'harness' && entry.blocks.every(({ type }) => type !== 'toolResult');
+}
+
+/** The summary that opens a window after a compaction; null where the entry is none, or an empty one. */
+export function summaryOf(entry: Entry): string | null {
+  if (entry.kind !== 'user' || entry.voice !== 'summary') return null;
+  return entry.blocks.flatMap((block) => (block.type === 'text' ? block.text : [])).join('\n') || null;
 }
 
 function message(origin: Origin, kind: 'user' | 'assistant', fields: Fields): Entry | Fault {
@@ -117,6 +133,10 @@ function object(value: unknown): Fields | null {
 
 function text(value: unknown): string | null {
   return typeof value === 'string' && value !== '' ? value : null;
+}
+
+function number(value: unknown): number | null {
+  return typeof value === 'number' ? value : null;
 }
 
 /** A text that can name something as it stands: cut to length, two of them could become one. */

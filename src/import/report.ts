@@ -11,6 +11,9 @@ export class Report {
   known = 0;
   /** Events that it recorded: what was there before is not counted. */
   events = 0;
+  /** Commands and checkpoints, likewise. */
+  commands = 0;
+  checkpoints = 0;
   readonly skips: Skip[] = [];
   /** By session: how many events came after it had ended, and so could not be brought in. */
   readonly late = new Map<string, number>();
@@ -30,8 +33,9 @@ export class Report {
     const seconds = (performance.now() - this.#begin) / 1000;
     const rate = Math.round(this.events / seconds);
     return [
-      `${counted(this.sessions, 'session')} started, ${this.known} known before, ` +
-        `${counted(this.events, 'event')} recorded in ${seconds.toFixed(1)} s (${rate} events/s)`,
+      `${counted(this.sessions, 'session')} started, ${this.known} known before; ` +
+        `${counted(this.events, 'event')}, ${counted(this.commands, 'command')} and ` +
+        `${counted(this.checkpoints, 'checkpoint')} recorded in ${seconds.toFixed(1)} s (${rate} events/s)`,
       ...named(
         'skipped',
         this.skips.map(({ file, line, reason }) => `${file}${line === null ? '' : `:${line}`} ${reason}`),

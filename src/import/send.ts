@@ -6,14 +6,26 @@ import { ClientError, type Client } from '../client/client.js';
 import {
   AppendEventsDocument,
   CompleteRunDocument,
+  CreateCheckpointDocument,
   CreateRunDocument,
   EndSessionDocument,
+  FindCheckpointsDocument,
   FindRunDocument,
   FindSessionDocument,
+  LogCommandsDocument,
   StartSessionDocument,
   type EventInput,
 } from '../client/operation.js';
-import type { CompleteRun, CreateRun, EndSession, EventKey, PlannedEvent, StartSession } from './action.js';
+import type {
+  CompleteRun,
+  CreateRun,
+  EndSession,
+  EventKey,
+  PlannedCommand,
+  PlannedEvent,
+  StartSession,
+  TakeCheckpoint,
+} from './action.js';
 import { PLANNED_EVENT_TYPES } from './action.js';
 import type { Report } from './report.js';
 
@@ -34,6 +46,8 @@ interface Sent {
   seen: number;
   /** Its events up to this log position were there before. */
   since: number;
+  /** How many commands it had before. */
+  commands: number;
   /** The keys of the events that came too late for it. */
   late: Set<string>;
 }
@@ -84,16 +98,52 @@ export class Sender {
       return;
     }
     const input = { sessionId: session.id, events: await this.#inputs(externalId, events) };
-    try {
-      const { appendEvents } = await this.#call(AppendEventsDocument, { input });
-      this.report.events += appendEvents.events.filter(({ position }) => position > session.since).length;
-    } catch (error) {
-      // Somebody ended it meanwhile.
-      if (!(error instanceof ClientError && error.code === 'SESSION_ENDED')) throw error;
+    const answer = await unlessEnded(this.#call(AppendEventsDocument, { input }));
+    if (answer) {
+      this.report.events += answer.appendEvents.events.filter(({ position }) => position > session.since).length;
+    } else {
       session.ended = true;
       session.stored = before;
       this.#leave(externalId, events);
     }
+  }
+
+  /** Logs commands of a session, at most as many as one call takes. What comes too late is told of by its events. */
+  async logCommands(externalId: string, commands: readonly PlannedCommand[]): Promise<void> {
+    const session = this.#session(externalId);
+    if (session.ended) return;
+    const inputs = commands.map((command) => ({
+      ...command,
+      commandType: 'tool',
+      source: 'AUTO' as const,
+      occurredAt: past(command.occurredAt),
+    }));
+    const answer = await unlessEnded(
+      this.#call(LogCommandsDocument, { input: { sessionId: session.id, commands: inputs } }),
+    );
+    session.ended = answer === null;
+    const logged = answer?.logCommands.commands ?? [];
+    this.report.commands += logged.filter(({ sequence }) => sequence > session.commands).length;
+  }
+
+  async takeCheckpoint({ session: externalId, line, summary, compaction, ...facts }: TakeCheckpoint): Promise<void> {
+    const session = this.#session(externalId);
+    // Keys of calls are forgotten after a day, what was made by them is not.
+    if (session.ended || (await this.#hasCheckpoint(session.id, line))) return;
+    const input = {
+      idempotencyKey: `compaction ${session.id} ${line}`,
+      sessionId: session.id,
+      type: 'AUTOMATIC' as const,
+      trigger: 'CONTEXT_WINDOW' as const,
+      summary,
+      workState: { summary, compaction },
+      metadata: { line },
+      branchName: facts.branchName,
+      occurredAt: past(facts.occurredAt),
+    };
+    const answer = await unlessEnded(this.#call(CreateCheckpointDocument, { input }));
+    session.ended = answer === null;
+    if (answer?.createCheckpoint.replayed === false) this.report.checkpoints += 1;
   }
 
   async endSession({ session: externalId, reason, outcome, occurredAt }: EndSession): Promise<void> {
@@ -128,6 +178,7 @@ export class Sender {
       stored: counts.reduce((sum, { count }) => sum + count, 0),
       seen: 0,
       since: project.logPosition,
+      commands: session.commandStats.count,
       late: new Set(),
     };
   }
@@ -145,7 +196,7 @@ export class Sender {
     const { startSession } = await this.#call(StartSessionDocument, { input });
     this.report.sessions += 1;
     if (joined?.active === false) this.report.outside.push(facts.externalId);
-    return { id: startSession.session.id, ended: false, stored: 0, seen: 0, since: 0, late: new Set() };
+    return { id: startSession.session.id, ended: false, stored: 0, seen: 0, since: 0, commands: 0, late: new Set() };
   }
 
   async #inputs(externalId: string, events: readonly PlannedEvent[]): Promise<EventInput[]> {
@@ -165,6 +216,12 @@ export class Sender {
     const input = { sessionId: session.id, events: [{ type: 'TOOL_STARTED' as const, dedupeKey }] };
     const { appendEvents } = await this.#call(AppendEventsDocument, { input });
     return appendEvents.events[0]?.id ?? null;
+  }
+
+  async #hasCheckpoint(sessionId: string, line: string): Promise<boolean> {
+    const { session } = await this.#call(FindCheckpointsDocument, { sessionId });
+    const taken = session?.checkpoints.nodes ?? [];
+    return taken.some(({ metadata }) => (metadata as { line?: unknown }).line === line);
   }
 
   #leave(externalId: string, events: readonly PlannedEvent[]): void {
@@ -198,6 +255,16 @@ async function once<T>(find: () => Promise<T | null | undefined>, make: () => Pr
     // Another import of the same transcripts may have been faster.
     const rival = error instanceof ClientError ? await find() : null;
     if (rival) return rival;
+    throw error;
+  }
+}
+
+/** Null where somebody has ended the session meanwhile. */
+async function unlessEnded<T>(answer: Promise<T>): Promise<T | null> {
+  try {
+    return await answer;
+  } catch (error) {
+    if (error instanceof ClientError && error.code === 'SESSION_ENDED') return null;
     throw error;
   }
 }

@@ -34,6 +34,11 @@ export function storableName(text: string): string | null {
   return clipped(text.replace(/\p{Control}/gu, ' ').trim(), NAME_MAX_CHARACTERS) || null;
 }
 
+/** A text as one line of at most `length` code points. */
+export function oneLine(text: string, length: number): string {
+  return clipped(text.replace(/[\p{Control}\s]+/gu, ' ').trim(), length);
+}
+
 /** The first `length` code points. */
 export function clipped(text: string, length: number): string {
   return text.length <= length
@@ -43,18 +48,38 @@ export function clipped(text: string, length: number): string {
         .join('');
 }
 
+/** What is told of a value that the service would not take. */
+interface Excerpt {
+  excerpt: string | null;
+  truncated: true;
+  /** Of the value as JSON; null where it lies too deep to be written out. */
+  originalBytes: number | null;
+}
+
 /**
  * The event's data where the service takes it, else the same with an excerpt in place of `heavy`, marked by
  * `truncated: true` and `originalBytes` (of `heavy` as JSON; null where it lies too deep to be written out).
  */
 export function fitted(data: Record<string, unknown>, heavy: string): Record<string, unknown> {
-  if (deeperThan(JSON_MAX_DEPTH, data)) return { ...data, [heavy]: null, truncated: true, originalBytes: null };
-  const value = data[heavy];
+  const excerpt = excerptOf(data[heavy], JSON_MAX_DEPTH - 1);
+  if (excerpt === null) return data;
+  const { excerpt: told, ...marks } = excerpt;
+  return { ...data, [heavy]: told, ...marks };
+}
+
+/** The value where the service takes it, else an object of an `excerpt`, marked as by `fitted`. */
+export function fittedValue(value: unknown): unknown {
+  return excerptOf(value, JSON_MAX_DEPTH) ?? value;
+}
+
+/** Null for a value that the service takes, so many levels deep. */
+function excerptOf(value: unknown, levels: number): Excerpt | null {
+  if (deeperThan(levels, value)) return { excerpt: null, truncated: true, originalBytes: null };
   const json = JSON.stringify(value);
   const originalBytes = Buffer.byteLength(json);
-  if (originalBytes <= HEAVY_MAX_BYTES) return data;
+  if (originalBytes <= HEAVY_MAX_BYTES) return null;
   const excerpt = storableText((typeof value === 'string' ? value : json).slice(0, EXCERPT_LENGTH));
-  return { ...data, [heavy]: excerpt, truncated: true, originalBytes };
+  return { excerpt, truncated: true, originalBytes };
 }
 
 function deeperThan(levels: number, value: unknown): boolean {

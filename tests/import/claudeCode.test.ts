@@ -78,6 +78,50 @@ describe('a main transcript', () => {
     ]);
   });
 
+  it('takes a checkpoint of the summary before the window ends that it tells of', () => {
+    const compacted = { ...boundary, compactMetadata: { trigger: 'manual', preTokens: 170_251 } };
+    const actions = planned(
+      line(1, message('user', 'one')),
+      line(2, compacted),
+      line(3, { type: 'progress', data: { type: 'hook_progress' } }),
+      line(4, message('user', 'caveat', { isMeta: true })),
+      line(5, message('user', 'what was done', { isCompactSummary: true })),
+      line(6, message('user', 'two')),
+    );
+    expect(actions.map(({ kind }) => kind).slice(2)).toEqual([
+      'appendEvent',
+      'takeCheckpoint',
+      'endSession',
+      'startSession',
+      'appendEvent',
+      'endSession',
+    ]);
+    expect(actions.find(({ kind }) => kind === 'takeCheckpoint')).toEqual({
+      kind: 'takeCheckpoint',
+      session: SID,
+      line: 'u5',
+      summary: 'what was done',
+      compaction: { trigger: 'manual', tokensBefore: 170_251 },
+      branchName: 'main',
+      occurredAt: at(2),
+    });
+  });
+
+  it.each([
+    ['somebody speaks first', [message('user', 'two'), message('user', 'late', { isCompactSummary: true })]],
+    ['an answer comes first', [answer('t1', 'ok', {}), message('user', 'late', { isCompactSummary: true })]],
+    ['the summary is empty', [message('user', '', { isCompactSummary: true })]],
+    ['the transcript ends', []],
+  ])('takes no checkpoint of a compaction where %s', (_, lines) => {
+    const actions = planned(
+      line(1, message('user', 'one')),
+      line(2, boundary),
+      ...lines.map((fields, index) => line(3 + index, fields)),
+    );
+    expect(starts(actions)).toHaveLength(2);
+    expect(actions.map(({ kind }) => kind)).not.toContain('takeCheckpoint');
+  });
+
   it('has one window where it begins with a compaction', () => {
     expect(starts(planned(line(1, boundary), line(2, message('user', 'one'))))).toHaveLength(1);
   });
@@ -295,6 +339,7 @@ describe('a transcript that grows', () => {
       fc.constantFrom('t1', 't2').map((id) => call(id, 'Bash')),
       fc.constantFrom('t1', 't2').map((id) => answer(id, 'ok')),
       fc.constant(boundary),
+      fc.constant(message('user', 'the summary', { isCompactSummary: true })),
       fc.constant(null),
     ),
     { maxLength: 12 },

@@ -9,7 +9,7 @@ import { findTranscripts } from '../../src/import/transcript.js';
 import { startApp } from '../support/app.js';
 import { makeFolder, startTarget, type Folder, type Target } from '../support/imported.js';
 import { openRelay } from '../support/relay.js';
-import { boundary, bytes, call, line, message, SID } from '../support/transcript.js';
+import { answer, boundary, bytes, call, line, message, SID } from '../support/transcript.js';
 
 describe('following', () => {
   let target: Target;
@@ -59,12 +59,15 @@ describe('following', () => {
 
     await folder.write(`${SID}/subagents/agent-a1.jsonl`, bytes(line(3, message('user', 'look'))));
     await expect.poll(told).toContainEqual([`${SID}/a1`, 'u3/0']);
-    await append(line(4, boundary), line(5, message('user', 'two')));
-    await expect.poll(told).toContainEqual([`${SID}#2`, 'u5/0']);
+    await append(line(4, boundary), line(5, message('user', 'what was done', { isCompactSummary: true })));
+    await append(line(6, answer('t1', 'found')));
+    await expect.poll(told).toContainEqual([`${SID}#2`, 'u6/0']);
 
     const report = await stop();
-    expect(report).toMatchObject({ sessions: 3, events: 5, skips: [], refusals: [] });
-    const { sessions, runs } = await target.imported();
+    expect(report).toMatchObject({ sessions: 3, events: 5, commands: 1, checkpoints: 1, skips: [], refusals: [] });
+    const { sessions, runs, commands, checkpoints } = await target.imported();
+    expect(commands).toMatchObject([{ session: `${SID}#2`, action: 'Look around', result: 'found' }]);
+    expect(checkpoints).toMatchObject([{ session: SID, summary: 'what was done' }]);
     expect(sessions).toMatchObject([
       { external_id: SID, end_reason: 'CONTEXT_COMPACTED' },
       { external_id: `${SID}#2`, state: 'WORKING', parent: SID },

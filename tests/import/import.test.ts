@@ -24,6 +24,43 @@ import {
 const bring = async ({ client }: Target, path: string): Promise<Report> =>
   importTranscripts(client, await findTranscripts(path), { repeatForMs: 0 });
 
+interface NaiveBlock {
+  type: string;
+  id: string;
+  name: string;
+  tool_use_id: string;
+  is_error?: boolean;
+}
+
+/** The lines of all files, as anybody would read them. */
+function naiveLines() {
+  const files = readdirSync(REAL_FOLDER, { recursive: true, encoding: 'utf8' }).filter((name) =>
+    name.endsWith('.jsonl'),
+  );
+  const texts = files.flatMap((name) => readFileSync(join(REAL_FOLDER, name), 'utf8').trim().split('\n'));
+  return texts.map(
+    (text) =>
+      JSON.parse(text) as {
+        timestamp: string;
+        isCompactSummary?: boolean;
+        message?: { content?: string | NaiveBlock[] };
+      },
+  );
+}
+
+/** The tool calls and their answers, by the id of the call. */
+function naiveCalls() {
+  const calls = new Map<string, NaiveBlock & { at: string }>();
+  const answers = new Map<string, NaiveBlock & { at: string }>();
+  for (const { message, timestamp: at } of naiveLines()) {
+    for (const block of Array.isArray(message?.content) ? message.content : []) {
+      if (block.type === 'tool_use') calls.set(block.id, { ...block, at });
+      if (block.type === 'tool_result') answers.set(block.tool_use_id, { ...block, at });
+    }
+  }
+  return { calls, answers };
+}
+
 describe.skipIf(!hasRealTranscripts)('the real transcripts', () => {
   let target: Target;
   let imported: Imported;
@@ -57,23 +94,46 @@ describe.skipIf(!hasRealTranscripts)('the real transcripts', () => {
   });
 
   it('have one TOOL_STARTED for each tool_use block and one TOOL_ENDED, caused by it, for each tool_result block', () => {
-    const files = readdirSync(REAL_FOLDER, { recursive: true, encoding: 'utf8' }).filter((name) =>
-      name.endsWith('.jsonl'),
-    );
-    const told = { tool_use: [] as unknown[], tool_result: [] as unknown[] };
-    for (const text of files.flatMap((name) => readFileSync(join(REAL_FOLDER, name), 'utf8').trim().split('\n'))) {
-      const { message } = JSON.parse(text) as { message?: { content?: Record<string, unknown>[] } };
-      for (const block of Array.isArray(message?.content) ? message.content : []) {
-        if (block.type === 'tool_use') told.tool_use.push(block.id);
-        if (block.type === 'tool_result') told.tool_result.push(block.tool_use_id);
-      }
-    }
     const of = (wanted: string) => imported.events.filter(({ type }) => type === wanted);
     const ids = (wanted: string) => of(wanted).map(({ data }) => (data as { toolUseId: string }).toolUseId);
-    expect(told.tool_use.length).toBeGreaterThan(300);
-    expect(ids('TOOL_STARTED').sort()).toEqual(told.tool_use.sort());
-    expect(ids('TOOL_ENDED').sort()).toEqual(told.tool_result.sort());
+    const { calls, answers } = naiveCalls();
+    expect(calls.size).toBeGreaterThan(300);
+    expect(ids('TOOL_STARTED').sort()).toEqual([...calls.keys()].sort());
+    expect(ids('TOOL_ENDED').sort()).toEqual([...answers.keys()].sort());
     expect(of('TOOL_ENDED').map(({ cause }) => cause)).not.toContain(null);
+  });
+
+  it('have one command for each tool_use block that is answered, which failed exactly where its answer says is_error', () => {
+    const { calls, answers } = naiveCalls();
+    const told = [...answers].map(([id, { at, is_error }]) => {
+      const call = calls.get(id);
+      const milliseconds = Math.max(0, Date.parse(at) - Date.parse(call?.at ?? ''));
+      return [id, call?.name, is_error !== true, milliseconds, at];
+    });
+    const logged = imported.commands.map(({ dedupe_key, tool_name, success, execution_time_ms, created_at }) => {
+      return [dedupe_key, tool_name, success, execution_time_ms, (created_at as Date).toISOString()];
+    });
+    expect(logged.sort()).toEqual(told.sort());
+    expect(logged).toHaveLength(434);
+    expect(imported.commands.filter(({ success }) => success === false)).toHaveLength(23);
+    for (const { command_type, source, success, error_message } of imported.commands) {
+      expect([command_type, source, error_message === null]).toEqual(['tool', 'AUTO', success]);
+    }
+  });
+
+  it('have one automatic checkpoint for each compaction, which holds its summary and is the last of its window', () => {
+    const summaries = naiveLines().filter(({ isCompactSummary }) => isCompactSummary);
+    expect(imported.checkpoints).toHaveLength(2);
+    expect(imported.checkpoints.map(({ summary }) => summary).sort()).toEqual(
+      summaries.map(({ message }) => message?.content).sort(),
+    );
+    for (const { session, type, trigger, summary, work_state, created_at } of imported.checkpoints) {
+      expect([type, trigger, work_state]).toMatchObject(['AUTOMATIC', 'CONTEXT_WINDOW', { summary }]);
+      const closed = imported.sessions.find(({ external_id }) => external_id === session);
+      expect(closed).toMatchObject({ end_reason: 'CONTEXT_COMPACTED', ended_at: created_at });
+      const types = imported.events.filter((event) => event.session === session).map((event) => event.type);
+      expect(types.slice(-2)).toEqual(['CHECKPOINT_CREATED', 'SESSION_ENDED']);
+    }
   });
 
   it('fill the log without a gap, and every session with sequences from 1', async () => {
@@ -94,7 +154,9 @@ describe.skipIf(!hasRealTranscripts)('the real transcripts', () => {
     expect(await target.imported()).toEqual(imported);
     expect(report).toMatchObject({ sessions: 11, known: 0, skips: [], refusals: [] });
     expect(report.events).toBe(imported.events.filter(({ dedupe_key }) => dedupe_key !== null).length);
+    expect(report).toMatchObject({ commands: 434, checkpoints: 2 });
     expect(again).toMatchObject({ sessions: 0, known: 11, events: 0, skips: [], refusals: [] });
+    expect(again).toMatchObject({ commands: 0, checkpoints: 0 });
     expect(again.late.size).toBe(0);
   });
 });
@@ -110,6 +172,7 @@ describe('an import', () => {
     await target[Symbol.asyncDispose]();
     await folder[Symbol.asyncDispose]();
   });
+  const summary = message('user', 'what was done', { isCompactSummary: true });
   const write = (...lines: string[]) => folder.write(`${SID}.jsonl`, bytes(...lines));
   const append = (...lines: string[]) => folder.write(`${SID}.jsonl`, bytes(...lines), { append: true });
   const eventsOf = async (session: string) =>
@@ -160,6 +223,24 @@ describe('an import', () => {
     // The call that it answers was left out.
     expect(events.find(({ type }) => type === 'TOOL_ENDED')).toMatchObject({ session: `${SID}#2`, cause: null });
     expect(events.map(({ type }) => type)).not.toContain('LATE_WRITE_REJECTED');
+  });
+
+  it('takes no second checkpoint of a compaction where it had been stopped before the window ended', async () => {
+    await write(line(1, message('user', 'one')), line(2, boundary), line(3, summary));
+    const stop = new Error('stopped');
+    const request: Client['request'] = async (document, variables, options) => {
+      if (Object.is(document, EndSessionDocument)) throw stop;
+      return target.client.request(document, variables, options);
+    };
+    const families = await findTranscripts(folder.path);
+    await expect(importTranscripts({ ...target.client, request }, families, { repeatForMs: 0 })).rejects.toBe(stop);
+    // As after a day, when the key of the call is forgotten.
+    await query(target.databaseUrl, 'DELETE FROM idempotency_keys');
+    const report = await bring(target, folder.path);
+    expect(report).toMatchObject({ known: 1, sessions: 1, checkpoints: 0, refusals: [] });
+    const { checkpoints, sessions } = await target.imported();
+    expect(checkpoints).toMatchObject([{ session: SID, summary: 'what was done', branch_name: 'main' }]);
+    expect(sessions).toMatchObject([{ end_reason: 'CONTEXT_COMPACTED' }, { external_id: `${SID}#2` }]);
   });
 
   it('stops writing to a session that somebody else ends meanwhile', async () => {
@@ -218,7 +299,8 @@ describe('an import', () => {
       line(1, message('user', 'one')),
       line(2, call('t1', 'Bash')),
       line(3, boundary),
-      line(4, answer('t1', 'ok')),
+      line(4, summary),
+      line(5, answer('t1', 'ok')),
     );
     const reports = await Promise.all([bring(target, folder.path), bring(target, folder.path)]);
     const together = await target.imported();

@@ -10,6 +10,16 @@ it('names the first twenty of a kind and counts the rest', () => {
   expect([named[0], named[19], named[20]]).toEqual(['  /f:1 is not JSON', '  /f:20 is not JSON', '  and 3 more']);
 });
 
+it('counts in one line what was brought', () => {
+  const report = new Report();
+  Object.assign(report, { sessions: 2, known: 1, events: 1234, commands: 1, checkpoints: 0 });
+  expect(report.lines()).toEqual([
+    expect.stringMatching(
+      /^2 sessions started, 1 known before; 1,234 events, 1 command and 0 checkpoints recorded in .* s \(\d+ events\/s\)$/,
+    ),
+  ]);
+});
+
 it('has a heading for each thing that went otherwise than hoped, and none where all went well', () => {
   const report = new Report();
   expect(report.lines()).toHaveLength(1);

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { clipped, fitted, parseStorable, storableName } from '../../src/import/storable.js';
+import { clipped, fitted, fittedValue, oneLine, parseStorable, storableName } from '../../src/import/storable.js';
 
 const LIMIT = 256 * 1024;
 const jsonBytes = (value: unknown) => Buffer.byteLength(JSON.stringify(value));
@@ -61,11 +61,33 @@ describe('fitted', () => {
   });
 });
 
+describe('fittedValue', () => {
+  it.each([null, 'x'.repeat(LIMIT - 2048), { list: [1, 2] }])(
+    'leaves a value alone that the service takes',
+    (value) => {
+      expect(fittedValue(value)).toBe(value);
+    },
+  );
+
+  it('tells an excerpt of one that is too large, and nothing of one that lies too deep', () => {
+    const large = 'x'.repeat(LIMIT);
+    const told = fittedValue(large) as { excerpt: string };
+    expect(told).toMatchObject({ truncated: true, originalBytes: jsonBytes(large) });
+    expect(large.startsWith(told.excerpt)).toBe(true);
+    const deep: unknown = JSON.parse(`${'['.repeat(5000)}${']'.repeat(5000)}`);
+    expect(fittedValue(deep)).toEqual({ excerpt: null, truncated: true, originalBytes: null });
+  });
+});
+
 describe('names and titles', () => {
   it('makes one line of a name, of at most 128 code points', () => {
     expect(storableName(' a\nb ')).toBe('a b');
     expect(storableName('😀'.repeat(200))).toBe('😀'.repeat(128));
     expect(storableName('\t')).toBeNull();
+  });
+
+  it('makes one line of a text, whatever it is broken by', () => {
+    expect(oneLine(' a\r\n\tb\u2028c\0 ', 5)).toBe('a b c');
   });
 
   it('clips between code points', () => {

@@ -14,6 +14,8 @@ export interface Imported {
   sessions: Row[];
   events: Row[];
   runs: Row[];
+  commands: Row[];
+  checkpoints: Row[];
 }
 
 const SESSIONS = `
@@ -39,6 +41,20 @@ const EVENTS = `
 
 const RUNS = 'SELECT external_id, status, started_at, completed_at FROM runs ORDER BY external_id COLLATE "C"';
 
+const COMMANDS = `
+  SELECT s.external_id AS session, c.sequence, c.command_type, c.action, c.tool_name, c.parameters, c.result, c.success,
+    c.error_message, c.execution_time_ms, c.source, c.dedupe_key, c.created_at
+  FROM commands c
+  JOIN sessions s ON s.id = c.session_id
+  ORDER BY s.external_id COLLATE "C", c.sequence`;
+
+const CHECKPOINTS = `
+  SELECT s.external_id AS session, c.sequence, c.type, c.trigger, c.summary, c.work_state, c.metadata, c.branch_name,
+    c.event_sequence, c.created_at
+  FROM checkpoints c
+  JOIN sessions s ON s.id = c.session_id
+  ORDER BY s.external_id COLLATE "C", c.sequence`;
+
 /** A server on a database of its own, to import into. */
 export interface Target extends App, AsyncDisposable {
   databaseUrl: string;
@@ -56,7 +72,13 @@ export async function startTarget(): Promise<Target> {
     ...app,
     databaseUrl: database.url,
     client: createClient({ url: app.url }),
-    imported: async () => ({ sessions: await read(SESSIONS), events: await read(EVENTS), runs: await read(RUNS) }),
+    imported: async () => ({
+      sessions: await read(SESSIONS),
+      events: await read(EVENTS),
+      runs: await read(RUNS),
+      commands: await read(COMMANDS),
+      checkpoints: await read(CHECKPOINTS),
+    }),
     position: async () =>
       Number((await read("SELECT log_position FROM projects WHERE slug = 'default'"))[0]!.log_position),
     async [Symbol.asyncDispose]() {
