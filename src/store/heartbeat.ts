@@ -62,6 +62,7 @@ async function plainBeat({ database }: Store, { projectId }: Caller, input: Hear
       AND s.project_id = p.project_id AND s.id = p.session_id AND p.steady
       AND (s.kind <> 'SUPERVISOR' OR p.heartbeat_recorded_at > now() - interval '1 minute')
       AND coalesce(abs(${contextPercent}::float8 - coalesce(p.recorded_context, -100)) < ${CONTEXT_STEP_PERCENT}, true)
+      AND (${currentEpic}::text IS NULL OR ${currentEpic} IS NOT DISTINCT FROM p.current_epic)
     RETURNING ${SESSION_COLUMNS}, p.context_percent AS "contextPercent", EXISTS (
       SELECT FROM signals w WHERE w.project_id = s.project_id AND w.session_id = s.id
         AND w.acknowledged_at IS NULL AND w.cancelled_at IS NULL) AS "isWanted"`;
@@ -83,6 +84,10 @@ async function tellingBeat(store: Store, caller: Caller, input: HeartbeatInput):
     const { contextPercent, currentEpic } = due;
     if (due.context) {
       tx.record({ type: 'CONTEXT_WINDOW_UPDATED', session: alive, data: { contextPercent } });
+    }
+    if (due.epic) {
+      const { version } = alive;
+      tx.record({ type: 'SESSION_UPDATED', session: alive, data: { changed: ['currentEpic'], version, currentEpic } });
     }
     if (due.heartbeat) {
       tx.record({ type: 'INSTANCE_HEARTBEAT', session: alive, level: 'DEBUG', data: { contextPercent, currentEpic } });
@@ -119,6 +124,7 @@ async function contradictVerdict(tx: Transaction, session: Session): Promise<Ses
 
 interface Due {
   context: boolean;
+  epic: boolean;
   heartbeat: boolean;
   contextPercent: number | null;
   currentEpic: string | null;
@@ -136,12 +142,13 @@ async function beatPulse(tx: Transaction, session: Session, input: HeartbeatInpu
     FROM (
       SELECT coalesce(abs(${contextPercent}::float8 - coalesce(recorded_context, -100)) >= ${CONTEXT_STEP_PERCENT}, false)
           AS context,
+        ${currentEpic}::text IS NOT NULL AND ${currentEpic} IS DISTINCT FROM current_epic AS epic,
         ${session.kind} = 'SUPERVISOR' AND coalesce(heartbeat_recorded_at <= now() - interval '1 minute', true)
           AS heartbeat
       FROM pulses WHERE project_id = ${tx.projectId}::uuid AND session_id = ${session.id}::uuid FOR NO KEY UPDATE
     ) o
     WHERE p.project_id = ${tx.projectId}::uuid AND p.session_id = ${session.id}::uuid
-    RETURNING o.context, o.heartbeat, p.context_percent AS "contextPercent", p.current_epic AS "currentEpic"`;
+    RETURNING o.context, o.epic, o.heartbeat, p.context_percent AS "contextPercent", p.current_epic AS "currentEpic"`;
   if (!due) throw new Error('a session has no pulse');
   return due;
 }

@@ -1,4 +1,5 @@
 import { afterAll, describe, expect, test } from 'vitest';
+import { replay } from '../../src/domain/replay.js';
 import { heartbeat, type HeartbeatInput } from '../../src/store/heartbeat.js';
 import { moveSession, lockOpenSession } from '../../src/store/lifecycle.js';
 import { endSession } from '../../src/store/session.js';
@@ -31,7 +32,7 @@ describe('a heartbeat', () => {
   test('that changes nothing is one statement, and the log does not hear of it', async () => {
     const me = await newCaller();
     const session = await start(me);
-    await beat(me, session);
+    await beat(me, session, { currentEpic: 'E' });
     const before = await log(me);
     statements.length = 0;
 
@@ -113,6 +114,24 @@ describe('a heartbeat', () => {
 
     expect(await beat(me, session, { contextPercent })).toMatchObject({ recommendedAction });
     expect(await beat(me, session)).toMatchObject({ recommendedAction });
+  });
+});
+
+describe('the log hears of the epic', () => {
+  test('where it is another one', async () => {
+    const me = await newCaller();
+    const session = await start(me, { currentEpic: 'A' });
+
+    for (const currentEpic of ['A', 'B', 'B', null, 'A']) await beat(me, session, { currentEpic });
+    await Promise.all(Array.from({ length: 10 }, () => beat(me, session, { currentEpic: 'C' })));
+
+    const events = await log(me, session);
+    const told = events.filter(({ type }) => type === 'SESSION_UPDATED');
+    expect(told.map(({ data }) => data)).toEqual(
+      ['B', 'A', 'C'].map((currentEpic) => ({ changed: ['currentEpic'], version: 2, currentEpic })),
+    );
+    const { currentEpic } = replay(events.map((event) => ({ ...event, sequence: event.sequence! })));
+    expect(currentEpic).toBe('C');
   });
 });
 
