@@ -62,3 +62,12 @@ export function decodeIdOf(type: IdType, text: string): string | null {
   const id = decodeId(text);
   return id?.type === type ? id.uuid : null;
 }
+
+/** The first and the last uuid whose TypeIDs of this type begin with a text; null where none can. */
+export function uuidRange(type: IdType, text: string): { gte: string; lte: string } | null {
+  const start = `${ID_PREFIXES[type]}_`;
+  const length = start.length + 26;
+  const gte = decodeIdOf(type, text.padEnd(length, '0'));
+  const lte = decodeIdOf(type, (text === start ? `${text}7` : text).padEnd(length, 'z'));
+  return gte === null || lte === null ? null : { gte, lte };
+}

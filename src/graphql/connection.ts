@@ -197,10 +197,13 @@ export function related<Type extends { name: string; $inferType: object }, Args 
   };
 }
 
-interface RelatedOptions<Type extends { $inferType: object }, Args> {
+export interface RelatedOptions<Type extends { $inferType: object }, Args> {
   type: Type;
-  extensions: Record<string, unknown>;
-  resolve(row: object, args: NoInfer<Args>): Type['$inferType'];
+  extensions: {
+    /** What the list needs of its row, for the statement that reads the row. */
+    pothosPrismaSelect: (args: Args, context: Context, nested: Nested, selected: () => ReadonlySet<string>) => object;
+  };
+  resolve(row: object, args: NoInfer<Args>, context: Context, info: GraphQLResolveInfo): Type['$inferType'];
 }
 
 /** Pothos's way to put what is asked of the nodes into the query of their relation. */

@@ -1,7 +1,7 @@
-import { unstorable } from '../domain/limits.js';
-import type { Prisma } from '../store/store.js';
 import { builder } from './builder.js';
-import { EITHER_WAY, related, type Paging } from './connection.js';
+import { EITHER_WAY, related } from './connection.js';
+import { EventFilter, eventWhere } from './eventFilter.js';
+import { searchable, type Filtered } from './eventSearch.js';
 import { EventLevelEnum, EventTypeEnum } from './eventType.js';
 import { EventConnection } from './node.js';
 import type { Order } from './order.js';
@@ -44,31 +44,6 @@ builder.prismaObjectFields('Event', (t) => ({
   }),
 }));
 
-const EventFilter = builder.inputType('EventFilter', {
-  description: 'Which events: those that match everything that is given. An empty list matches nothing.',
-  fields: (t) => ({
-    types: t.field({ type: [EventTypeEnum], description: 'Of one of these types.' }),
-    levels: t.field({ type: [EventLevelEnum], description: 'Of one of these levels.' }),
-    toolName: t.string({ description: 'About this tool.' }),
-    since: t.field({ type: 'DateTime', description: 'That happened at this time or later.' }),
-    until: t.field({ type: 'DateTime', description: 'That happened before this time.' }),
-  }),
-});
-type EventFilter = typeof EventFilter.$inferInput;
-
-function eventWhere(filter: EventFilter | null | undefined): Prisma.EventWhereInput {
-  if (!filter) return {};
-  const { types, levels, toolName, since, until } = filter;
-  // What cannot be stored is in no event.
-  if (toolName != null && unstorable(toolName)) return { id: { in: [] } };
-  return {
-    ...(types && { type: { in: types } }),
-    ...(levels && { level: { in: levels } }),
-    ...(toolName != null && { toolName }),
-    occurredAt: { ...(since && { gte: since }), ...(until && { lt: until }) },
-  };
-}
-
 const BY_SEQUENCE: Order = { name: 'sequence', keys: [{ field: 'sequence', type: 'integer', direction: 'asc' }] };
 const BY_POSITION: Order = { name: 'position', keys: [{ field: 'position', type: 'integer', direction: 'asc' }] };
 
@@ -76,13 +51,13 @@ const eventArgs = builder.args((t) => ({
   filter: t.field({ type: EventFilter, description: 'Which events; all where absent.' }),
 }));
 
-const matching = (args: Paging & { filter?: EventFilter | null }) => eventWhere(args.filter);
+const matching = ({ filter }: Filtered) => eventWhere(filter);
 
 builder.prismaObjectField('Session', 'events', (t) =>
   t.field({
     description: 'Its events, in the order of their sequence. `last` reads the newest without the rest.',
     args: { ...eventArgs, ...EITHER_WAY },
-    ...related(EventConnection, 'events', BY_SEQUENCE, matching),
+    ...searchable('session', BY_SEQUENCE, related(EventConnection, 'events', BY_SEQUENCE, matching)),
   }),
 );
 
@@ -90,6 +65,6 @@ builder.prismaObjectField('Run', 'events', (t) =>
   t.field({
     description: 'The events of the run and of its sessions, in the order of the log.',
     args: { ...eventArgs, ...EITHER_WAY },
-    ...related(EventConnection, 'events', BY_POSITION, matching),
+    ...searchable('run', BY_POSITION, related(EventConnection, 'events', BY_POSITION, matching)),
   }),
 );

@@ -91,8 +91,12 @@ function statesOf({ states, open, live, stale }: SessionFilter): LifecycleState[
 }
 
 function holding(text: string): Prisma.SessionWhereInput[] {
-  // Prisma hands the text to LIKE as it is, wildcards and all.
-  const contains = { contains: text.replaceAll(/[\\%_]/g, '\\$&'), mode: 'insensitive' } as const;
+  const contains = { contains: literally(text), mode: 'insensitive' } as const;
   const fields = ['title', 'agentName', 'capability', 'taskId', 'externalId', 'instanceId'] as const;
   return [...fields.map((field) => ({ [field]: contains })), { pulse: { currentEpic: contains } }];
+}
+
+/** A text for Prisma's `contains`, `startsWith` and the like, which hand it to LIKE as it is, wildcards and all. */
+export function literally(text: string): string {
+  return text.replaceAll(/[\\%_]/g, '\\$&');
 }

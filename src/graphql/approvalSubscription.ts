@@ -1,0 +1,39 @@
+import { followLog } from '../store/follow.js';
+import type { Approval } from '../store/store.js';
+import { builder } from './builder.js';
+import type { Context } from './context.js';
+import { beginning } from './log.js';
+import { ApprovalNode } from './node.js';
+import { inOrder, namedIn, through } from './stream.js';
+
+/** The approval of each event that tells of one, in the order of the log. */
+function approvals(context: Context, after: bigint | null): AsyncGenerator<Approval, void, void> {
+  const { store, caller } = context;
+  const { projectId } = caller;
+  const filter = { types: ['APPROVAL_REQUESTED', 'APPROVAL_RESOLVED'] } as const;
+  return through(followLog(store, projectId, { after, filter }), async function* (batches) {
+    for await (const { events } of batches) {
+      const ids = namedIn(events, 'Approval', 'approvalId');
+      if (ids.length === 0) continue;
+      yield* inOrder(ids, await store.database.prisma.approval.findMany({ where: { projectId, id: { in: ids } } }));
+    }
+  });
+}
+
+builder.subscriptionField('approvals', (t) =>
+  t.field({
+    type: ApprovalNode,
+    description:
+      'Each approval when it is asked for and when it is settled (answered, expired or cancelled), as it stands when it is ' +
+      'delivered.',
+    args: {
+      after: t.arg({
+        type: 'SafeInt',
+        description:
+          'The position to begin after: everything committed after it is delivered once. Absent: from now on.',
+      }),
+    },
+    subscribe: (_, { after }, context) => approvals(context, beginning(context, after)),
+    resolve: (approval) => approval,
+  }),
+);
