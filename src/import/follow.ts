@@ -7,6 +7,9 @@ import { eachFamily, Import } from './import.js';
 import type { Report } from './report.js';
 import { EXTENSION, familyOf, findTranscripts, identify, type TranscriptFile } from './transcript.js';
 
+/** chokidar tells of changes of a file once in 50 ms: of what is appended shortly after, nobody would hear. */
+const UNTOLD_MS = 100;
+
 /** A family whose transcripts may grow at any time. */
 class FollowedFamily {
   readonly #files = new Map<string, TranscriptFile>();
@@ -87,7 +90,13 @@ export async function followTranscripts(
     ignoreInitial: true,
     ignored: (name, stats) => stats?.isFile() === true && name !== root && !name.endsWith(EXTENSION),
   });
-  const onChange = (name: string) => void bring(identify(name)).catch((error: unknown) => failure.abort(error));
+  const again = new Map<string, NodeJS.Timeout>();
+  const read = (name: string) => void bring(identify(name)).catch((error: unknown) => failure.abort(error));
+  const onChange = (name: string): void => {
+    read(name);
+    clearTimeout(again.get(name));
+    again.set(name, setTimeout(read, UNTOLD_MS, name));
+  };
   files.on('add', onChange).on('change', onChange);
   files.on('error', (error) => failure.abort(error));
   try {
@@ -100,6 +109,7 @@ export async function followTranscripts(
   } catch (error) {
     if (!ended.aborted) throw error;
   } finally {
+    for (const timer of again.values()) clearTimeout(timer);
     await files.close();
   }
   if (!signal.aborted) failure.signal.throwIfAborted();

@@ -91,6 +91,14 @@ describe('following', () => {
     expect(runs).toMatchObject([{ status: 'COMPLETED' }]);
   });
 
+  it('misses nothing that is appended in quick succession', async () => {
+    await append(line(0, message('user', 'zero')));
+    const stop = await follow();
+    for (const second of Array(20).keys()) await append(line(1 + second, message('user', 'more')));
+    await expect.poll(told).toHaveLength(21);
+    await stop();
+  });
+
   it('waits for the rest of half a line', async () => {
     const whole = line(1, message('user', 'one'));
     await folder.write(`${SID}.jsonl`, whole.slice(0, 50));
