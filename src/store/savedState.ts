@@ -66,6 +66,7 @@ export async function saveState(
               projectId: tx.projectId,
               id: newId(),
               sessionId: session.id,
+              createdAt: tx.now,
               status: session.state === 'SUSPENDED' ? 'SUSPENDED' : 'ACTIVE',
             },
           ],

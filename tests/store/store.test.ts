@@ -1,10 +1,12 @@
 import { pino } from 'pino';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { memoryBus } from '../../src/bus/memory.js';
 import { openDatabase } from '../../src/database/client.js';
 import { followLog } from '../../src/store/follow.js';
 import { createStore } from '../../src/store/store.js';
 import { openStore } from '../support/store.js';
+
+const HOUR_MS = 60 * 60 * 1000;
 
 describe('a store', () => {
   test('goes by the clock of the database', async () => {
@@ -17,6 +19,24 @@ describe('a store', () => {
     // Known within the time of one round trip, which on a busy machine may take a while.
     expect(now).toBeGreaterThan(before[0].now.getTime() - 250);
     expect(now).toBeLessThan(after[0].now.getTime() + 250);
+  });
+
+  test('writes the times of the database where the clock of this machine is an hour ahead', async () => {
+    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + HOUR_MS });
+    try {
+      await using home = await openStore();
+      await home.start(home.caller, { conversation: { platform: 'p', externalId: 'x' } });
+
+      const ahead = await home.database.prisma.$queryRaw`
+        SELECT s.started_at, s.state_changed_at, p.last_activity_at, c.created_at, e.occurred_at, e.recorded_at
+        FROM sessions s JOIN pulses p ON p.session_id = s.id JOIN conversations c ON c.id = s.conversation_id
+        JOIN events e ON e.session_id = s.id
+        WHERE greatest(s.started_at, s.state_changed_at, p.last_activity_at, c.created_at, e.occurred_at,
+          e.recorded_at) > now()`;
+      expect(ahead).toEqual([]);
+    } finally {
+      vi.useRealTimers();
+    }
   });
 
   test('has one tail for each project', async () => {
