@@ -1,27 +1,43 @@
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
+import { Transform } from 'node:stream';
 
 /** A way to a server that a test can bar. */
 export interface Relay extends AsyncDisposable {
   /** The same address of the server, by this way. */
   url: string;
+  /** How many connections there have been. */
+  opened(): number;
   /** Breaks all connections off; new ones are let through. */
   cut(): void;
   /** Where new connections lead from now on. */
   lead(url: string): void;
   /** Holds back all that is sent to the server from now on, without a word to anybody. */
   hold(): void;
+  /** Takes nothing more from the server until `flow`, as if its clients did not read. */
+  stall(): void;
+  flow(): void;
 }
 
-export async function openRelay(url: string): Promise<Relay> {
+export interface RelayOptions {
+  /** Of the first connections: how many bytes each brings to its client before it ends, in the middle of whatever that is. */
+  cutAfterBytes?: readonly number[];
+}
+
+export async function openRelay(url: string, { cutAfterBytes = [] }: RelayOptions = {}): Promise<Relay> {
   let target = new URL(url);
   let held = false;
-  const callers = new Set<Socket>();
+  let stalled = false;
+  let opened = 0;
+  /** Each client with what comes to it. */
+  const lines = new Map<Socket, Transform>();
   const server = createServer((caller) => {
     const callee = connect(Number(target.port), target.hostname);
-    callers.add(caller);
+    const line = callee.pipe(passing(cutAfterBytes[opened] ?? Infinity));
+    opened += 1;
+    lines.set(caller, line);
+    if (!stalled) line.pipe(caller);
     caller.on('data', (bytes) => held || callee.write(bytes));
-    callee.pipe(caller);
     for (const [one, other] of [
       [caller, callee],
       [callee, caller],
@@ -29,7 +45,7 @@ export async function openRelay(url: string): Promise<Relay> {
       one.on('error', () => other.destroy());
       one.on('close', () => other.destroy());
     }
-    caller.on('close', () => callers.delete(caller));
+    caller.on('close', () => lines.delete(caller));
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -37,17 +53,44 @@ export async function openRelay(url: string): Promise<Relay> {
   own.port = String((server.address() as AddressInfo).port);
 
   const cut = (): void => {
-    for (const caller of callers) caller.destroy();
+    for (const caller of lines.keys()) caller.destroy();
   };
   return {
     url: own.href,
+    opened: () => opened,
     cut,
     lead: (next) => (target = new URL(next)),
     hold: () => (held = true),
+    stall() {
+      stalled = true;
+      for (const line of lines.values()) line.unpipe();
+    },
+    flow() {
+      stalled = false;
+      for (const [caller, line] of lines) line.pipe(caller);
+    },
     async [Symbol.asyncDispose]() {
       cut();
       server.close();
       await once(server, 'close');
     },
   };
+}
+
+/** Lets so many bytes through, and then it ends. */
+function passing(bytes: number): Transform {
+  let left = bytes;
+  return new Transform({
+    transform(chunk: Buffer, _encoding, done) {
+      if (left === 0) {
+        done();
+        return;
+      }
+      const part = chunk.subarray(0, left);
+      left -= part.length;
+      this.push(part);
+      if (left === 0) this.push(null);
+      done();
+    },
+  });
 }

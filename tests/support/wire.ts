@@ -20,6 +20,8 @@ interface Sending {
   method?: string;
   headers?: OutgoingHttpHeaders;
   body?: string | Buffer;
+  /** Ends the response too. */
+  signal?: AbortSignal;
 }
 
 /** One HTTP request with these headers, whatever they are: `fetch` would keep some of them to itself. */
@@ -29,8 +31,9 @@ export async function send(url: string, sending: Sending = {}): Promise<Answer> 
 }
 
 /** As `send`, resolved as soon as the response begins. */
-export async function open(url: string, { method = 'GET', headers = {}, body }: Sending): Promise<IncomingMessage> {
-  const outgoing = request(url, { method, headers });
+export async function open(url: string, sending: Sending): Promise<IncomingMessage> {
+  const { method = 'GET', headers = {}, body, signal } = sending;
+  const outgoing = request(url, { method, headers, signal });
   outgoing.end(body);
   const [response] = (await once(outgoing, 'response')) as [IncomingMessage];
   return response;
