@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { TRIGGERS } from '../../src/domain/trigger.js';
 import { encodeId, newId } from '../../src/domain/id.js';
-import { openGraphql, type Data, type TestGraphql } from '../support/graphql.js';
+import { mutation, openGraphql, type Data, type TestGraphql } from '../support/graphql.js';
 
 let graphql: TestGraphql;
 
@@ -10,13 +10,7 @@ beforeAll(async () => {
 });
 afterAll(() => graphql[Symbol.asyncDispose]());
 
-/** Carries out a mutation with this input and selection; its payload. */
-async function act(name: string, input: object, selection: string): Promise<Data> {
-  return (await graphql.ask(mutation(name, selection), { input }))[name];
-}
-const mutation = (name: string, selection: string) =>
-  `mutation ($input: ${name[0]?.toUpperCase()}${name.slice(1)}Input!) { ${name}(input: $input) { ${selection} } }`;
-
+const act: TestGraphql['act'] = (...call) => graphql.act(...call);
 const start = async (input: object = {}): Promise<string> =>
   (await act('startSession', input, 'session { id }')).session.id;
 

@@ -1,7 +1,12 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { encodeId, newId } from '../../src/domain/id.js';
+import { encodeId, newId, type IdType } from '../../src/domain/id.js';
+import { requestApproval } from '../../src/store/approval.js';
+import { logCommands } from '../../src/store/command.js';
 import { appendEvents } from '../../src/store/event.js';
+import { initiateHandoff } from '../../src/store/handoff.js';
 import { createRun } from '../../src/store/run.js';
+import { saveState } from '../../src/store/savedState.js';
+import { sendSignal } from '../../src/store/signal.js';
 import { openGraphql, type TestGraphql } from '../support/graphql.js';
 
 const NODE = 'query ($id: ID!) { node(id: $id) { __typename id } }';
@@ -9,7 +14,7 @@ const NODES = 'query ($ids: [ID!]!) { nodes(ids: $ids) { id } }';
 
 let graphql: TestGraphql;
 /** An id of each type. */
-let ids: Record<'Project' | 'Conversation' | 'Run' | 'Session' | 'Event', string>;
+let ids: Record<Exclude<IdType, 'ApiKey'>, string>;
 
 beforeAll(async () => {
   graphql = await openGraphql();
@@ -20,12 +25,36 @@ beforeAll(async () => {
     sessionId: session.id,
     events: [{ type: 'RESULT', level: 'INFO' }],
   });
+  const sessionId = session.id;
+  const { handoff } = await initiateHandoff(store, caller, {
+    sessionId,
+    reason: 'MANUAL',
+    checkpoint: { workState: {} },
+  });
+  const { commands } = await logCommands(store, caller, {
+    sessionId,
+    commands: [{ commandType: 'tool', action: 'read', success: true, source: 'AUTO' }],
+  });
+  const { savedState } = await saveState(store, caller, { sessionId });
+  const { approval } = await requestApproval(store, caller, {
+    sessionId,
+    type: 'OTHER',
+    question: '?',
+    timeoutSeconds: 9,
+  });
+  const { signal } = await sendSignal(store, caller, { sessionId, kind: 'NUDGE' });
   ids = {
     Project: encodeId('Project', caller.projectId),
     Conversation: encodeId('Conversation', session.conversationId ?? ''),
     Run: encodeId('Run', run.id),
     Session: encodeId('Session', session.id),
     Event: encodeId('Event', events[0]?.id ?? ''),
+    Checkpoint: encodeId('Checkpoint', handoff.checkpointId),
+    Command: encodeId('Command', commands[0]?.id ?? ''),
+    SavedState: encodeId('SavedState', savedState.id),
+    Handoff: encodeId('Handoff', handoff.id),
+    Approval: encodeId('Approval', approval.id),
+    Signal: encodeId('Signal', signal.id),
   };
 });
 afterAll(() => graphql[Symbol.asyncDispose]());
@@ -66,7 +95,7 @@ describe('node', () => {
     const stranger = { caller: await graphql.newCaller() };
     for (const id of Object.values(ids)) expect(await graphql.ask(NODE, { id }, stranger)).toEqual({ node: null });
     const { nodes } = await graphql.ask(NODES, { ids: Object.values(ids) }, stranger);
-    expect(nodes).toEqual([null, null, null, null, null]);
+    expect(nodes).toEqual(Object.values(ids).map(() => null));
   });
 });
 

@@ -17,6 +17,8 @@ export interface TestGraphql extends TestStore {
   ask(document: string, variables?: Record<string, unknown>, as?: Partial<Context>): Promise<Data>;
   /** The first error of an answer, as a client would see it. */
   refusal(document: string, variables?: Record<string, unknown>, as?: Partial<Context>): Promise<GraphQLError>;
+  /** Carries out a mutation: what is selected of its payload. */
+  act(name: string, input: object, selection: string, as?: Partial<Context>): Promise<Data>;
   /** The data of each answer; rejects with the first error. */
   watch(document: string, variables?: Record<string, unknown>, as?: Partial<Context>): Promise<Watched>;
 }
@@ -38,6 +40,9 @@ export async function openGraphql(): Promise<TestGraphql> {
       if (!errors?.[0]) throw new Error('there is no error');
       return maskError(errors[0]);
     },
+    async act(name, input, selection, as) {
+      return dataOf(await answer(mutation(name, selection), { input }, as))[name];
+    },
     async watch(source, variableValues, as) {
       const stream = await subscribe({ schema, document: parse(source), variableValues, contextValue: contextOf(as) });
       return Symbol.asyncIterator in stream ? answersOf(stream) : dataOf(stream);
@@ -45,6 +50,10 @@ export async function openGraphql(): Promise<TestGraphql> {
     [Symbol.asyncDispose]: () => opened[Symbol.asyncDispose](),
   };
 }
+
+/** The document of a mutation whose input is the variable `input`. */
+export const mutation = (name: string, selection: string): string =>
+  `mutation ($input: ${name[0]?.toUpperCase()}${name.slice(1)}Input!) { ${name}(input: $input) { ${selection} } }`;
 
 function dataOf({ data, errors }: ExecutionResult): Data {
   if (errors?.[0]) throw maskError(errors[0]);
