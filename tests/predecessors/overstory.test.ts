@@ -1,8 +1,6 @@
 import { expect } from 'vitest';
-import { decodeId } from '../../src/domain/id.js';
-import { sweep } from '../../src/store/watchdog.js';
-import { query } from '../support/sql.js';
 import { showCapabilities, type Api } from './capability.js';
+import { fallSilent } from './silence.js';
 
 /** An agent's session in this state, by the ways that lead there. */
 async function startIn(api: Api, state: 'BOOTING' | 'WORKING' | 'ZOMBIE' | 'COMPLETED', input: object = {}) {
@@ -22,22 +20,6 @@ async function sessionIds({ ask }: Api, filter: object = {}): Promise<string[]> 
     sessions(filter: $filter, orderBy: { direction: ASC }) { ${LISTED} }
   }`;
   return idsOf((await ask(document, { filter })).sessions);
-}
-
-/** Lets the session have been silent for so long, and the watchdog listening all the while; then it looks. */
-async function fallSilent({ graphql: { store, url } }: Api, sessionId: string, seconds: number): Promise<void> {
-  const { uuid } = decodeId(sessionId)!;
-  const ago = `interval '${seconds} seconds'`;
-  // As a replica: a pulse never moves back otherwise.
-  await query(
-    url,
-    `SET session_replication_role = replica;
-    INSERT INTO watchdog (id, ticked_at, hearing_since) VALUES (1, now(), now() - interval '1 day')
-      ON CONFLICT (id) DO UPDATE SET ticked_at = now(), hearing_since = excluded.hearing_since;
-    UPDATE sessions SET stalled_since = stalled_since - ${ago} WHERE id = '${uuid}';
-    UPDATE pulses SET last_activity_at = last_activity_at - ${ago} WHERE session_id = '${uuid}'`,
-  );
-  await sweep(store, { intervalMs: 30_000 });
 }
 
 const startRun = async ({ act }: Api, input: object = {}): Promise<string> =>
