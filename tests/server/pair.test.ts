@@ -1,0 +1,119 @@
+import { describe, expect, it } from 'vitest';
+import { createClient } from '../../src/client/client.js';
+import { AppendEventsDocument, StartSessionDocument } from '../../src/client/operation.js';
+import { startApp } from '../support/app.js';
+import { logBySocket, logByStream, writtenLog, type Entry, type Monitor } from '../support/monitor.js';
+import { createDatabase } from '../support/postgres.js';
+import { canStartRedis, startRedis } from '../support/redis.js';
+import { openRelay } from '../support/relay.js';
+import { send } from '../support/wire.js';
+
+// Longer than the silence after which Redis is given up, and the longest pause between two attempts.
+const PATIENCE = { timeout: 15_000 };
+
+const OK = { status: 'ok', database: 'ok', bus: 'ok' };
+const DEGRADED = { status: 'degraded', database: 'ok', bus: 'degraded' };
+
+/** Two servers on one database, which tell each other of changes by a Redis of their own. */
+async function startPair() {
+  const database = await createDatabase();
+  const redis = await startRedis();
+  const servers = await Promise.all([1, 2].map(() => startApp({ databaseUrl: database.url, redisUrl: redis.url })));
+  const [one, other] = servers.map(({ url }) => url) as [string, string];
+  const { startSession } = await createClient({ url: one }).request(StartSessionDocument, { input: {} });
+
+  async function write(url: string): Promise<void> {
+    const input = { sessionId: startSession.session.id, events: [{ type: 'PROGRESS' as const }] };
+    await createClient({ url }).request(AppendEventsDocument, { input });
+  }
+  return {
+    ...{ redis, one, other, write, servers },
+    health: () => Promise.all([one, other].map(healthOf)),
+    /** Resolves when these have all that is written by now; rejects where one has anything else. */
+    async haveAll(monitors: Monitor<Entry>[]): Promise<void> {
+      const log = await writtenLog(database.url);
+      const last = () => monitors.map(({ received }) => received.at(-1)?.position);
+      await expect.poll(last).toEqual(monitors.map(() => log.length));
+      for (const { received } of monitors) expect(received).toEqual(log);
+    },
+    async [Symbol.asyncDispose]() {
+      await Promise.all(servers.map((server) => server.close()));
+      await redis.stop();
+      await database.drop();
+    },
+  };
+}
+
+async function healthOf(url: string): Promise<unknown> {
+  return JSON.parse((await send(new URL('/health/ready', url).href)).text);
+}
+
+describe.skipIf(!canStartRedis)('of two servers on one database', () => {
+  it('each lets its subscribers hear at once of what is written through the other', async () => {
+    await using pair = await startPair();
+    const leaving = new AbortController();
+    const log = createClient({ url: pair.other }).tailLog({ signal: leaving.signal })[Symbol.asyncIterator]();
+    await log.next();
+    const delaysMs: number[] = [];
+    for (let round = 0; round < 21; round++) {
+      const from = performance.now();
+      await Promise.all([pair.write(pair.one), log.next()]);
+      delaysMs.push(performance.now() - from);
+    }
+    leaving.abort();
+    // No server looks by itself that soon.
+    expect(delaysMs.sort((a, b) => a - b)[10]).toBeLessThan(250);
+  });
+
+  it('none loses or repeats an event while Redis is killed, comes back, falls silent and speaks again', async () => {
+    await using pair = await startPair();
+    const { redis, one, other } = pair;
+    await using direct = logBySocket(one);
+    await using streamed = logByStream(one);
+    await using otherDirect = logBySocket(other);
+    await using otherStreamed = logByStream(other);
+    const all = [direct, streamed, otherDirect, otherStreamed];
+
+    /** Writes through both until both say that this is how they are, and once more. */
+    async function writeUntil(health: typeof OK): Promise<void> {
+      const writeAndLook = async () => {
+        await Promise.all([one, other].map(pair.write));
+        return pair.health();
+      };
+      await expect.poll(writeAndLook, PATIENCE).toEqual([health, health]);
+      await pair.write(one);
+      await pair.haveAll(all);
+    }
+
+    await writeUntil(OK);
+    await redis.kill();
+    await writeUntil(DEGRADED);
+    await redis.restart();
+    await writeUntil(OK);
+    redis.pause();
+    await writeUntil(DEGRADED);
+    redis.resume();
+    await writeUntil(OK);
+  });
+
+  it('the subscribers of one that closes go on at the other without a loss', async () => {
+    await using pair = await startPair();
+    await using relay = await openRelay(pair.one);
+    await using direct = logBySocket(relay.url);
+    await using streamed = logByStream(relay.url);
+    await pair.write(pair.one);
+    await pair.haveAll([direct, streamed]);
+    expect(relay.opened()).toBe(2);
+
+    relay.lead(pair.other);
+    const closed = pair.servers[0]!.close();
+    const writeAndLook = async () => {
+      await pair.write(pair.other);
+      return relay.opened();
+    };
+    await expect.poll(writeAndLook).toBe(4);
+    await closed;
+    await pair.write(pair.other);
+    await pair.haveAll([direct, streamed]);
+  });
+});
