@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Caller } from '../../src/store/store.js';
-import { openGraphql, type Data, type TestGraphql } from '../support/graphql.js';
+import { openGraphql, type Data, type TestGraphql, type Watched } from '../support/graphql.js';
 import { readTables } from './page.js';
 
 /** The public API as the admin of a project of a test's own, whose log is empty. */
@@ -10,6 +10,8 @@ export interface Api {
   /** What a mutation's refusal says beside its message. */
   refusal: (name: string, input: object) => Promise<Data>;
   ask: (document: string, variables?: Record<string, unknown>) => Promise<Data>;
+  /** The answers of a subscription. */
+  watch: (document: string, variables?: Record<string, unknown>) => Promise<Watched>;
   /** A new session's id: an agent's without a name unless the input says otherwise. */
   start: (input?: object) => Promise<string>;
   /** A session as it stands; null where there is none. */
@@ -49,6 +51,7 @@ function openApi(graphql: TestGraphql, caller: Caller): Api {
   return {
     graphql,
     ask,
+    watch: (document, variables) => graphql.watch(document, variables, { caller }),
     act,
     refusal: async (name, input) =>
       (await graphql.refusal(mutation(name, '__typename'), { input }, { caller })).extensions,

@@ -27,7 +27,8 @@ const RULES = [FieldsOnCorrectTypeRule, KnownArgumentNamesRule, ProvidedRequired
 function faultsOf(call: string): string[] {
   if (/^\w+$/.test(call)) return NAMES.has(call) ? [] : [`${call} is no name of the schema`];
   const operation = /^\w+\(input:/.test(call) ? 'mutation' : 'query';
-  const faults = validate(schema, parse(`${operation} { ${call} }`), RULES);
+  const document = call.startsWith('subscription') ? call : `${operation} { ${call} }`;
+  const faults = validate(schema, parse(document), RULES);
   return faults.map(({ message }) => `${call}: ${message}`);
 }
 
