@@ -95,15 +95,17 @@ export async function lockHolders(tx: Transaction, place: Place): Promise<Sessio
 
 /** The newest session of the place, open or not: what comes next continues its chain. */
 export async function newestAt(tx: Transaction, place: Place): Promise<Session | null> {
-  const [condition] = standingAt(tx.projectId, place);
-  if (!condition) return null;
+  // Where there is a conversation its chain goes on, not that of the name.
+  const conditions = standingAt(tx.projectId, place.conversationId === null ? place : { ...place, agentName: null });
+  if (conditions.length === 0) return null;
   const [newest] = await tx.db.$queryRaw<Session[]>`
     SELECT ${SESSION_COLUMNS} FROM sessions s
-    WHERE s.project_id = ${tx.projectId}::uuid AND ${condition} ORDER BY s.ordinal DESC LIMIT 1`;
+    WHERE s.project_id = ${tx.projectId}::uuid AND (${Prisma.join(conditions, ' OR ')})
+    ORDER BY s.ordinal DESC LIMIT 1`;
   return newest ?? null;
 }
 
-/** Each of the ways in which a session `s` may stand at the place, the one that counts for chains first. */
+/** Each of the ways in which a session `s` may stand at the place. */
 function standingAt(projectId: string, { conversationId, agentName, lineId }: Place): Prisma.Sql[] {
   return [
     conversationId !== null && Prisma.sql`s.conversation_id = ${conversationId}::uuid`,

@@ -20,8 +20,8 @@ export interface RestoreCheckpointInput {
 }
 
 /**
- * Begins a session from a checkpoint. Without `fork` it is the next at the place of the checkpoint's session: whatever is
- * open there ends (RESTORED). With it, it is a second child of that session and stands at a place of its own.
+ * Begins a session from a checkpoint. Without `fork` it is the next of the chain at the place of the checkpoint's session:
+ * whatever is open there ends (RESTORED). With it, it is another child of that session and stands at a place of its own.
  * @throws SessionAlreadyOpenError where `agentName` is held by another.
  */
 export async function restoreCheckpoint(
@@ -55,22 +55,20 @@ export async function restoreCheckpoint(
   });
 }
 
-/** The newest session at the place of this one, ended where it was open. */
+/** The newest session at the place of this one or in its line; whatever is open there is ended. */
 async function endPlace(tx: Transaction, origin: Session): Promise<Session> {
   const place = await lockPlaceOf(tx, origin);
-  const [open] = await lockHolders(tx, place);
-  if (open) return endLocked(tx, open, { reason: 'RESTORED', outcome: 'UNKNOWN', by: tx.caller.name });
+  for (const open of await lockHolders(tx, place)) {
+    await endLocked(tx, open, { reason: 'RESTORED', outcome: 'UNKNOWN', by: tx.caller.name });
+  }
   const newest = await newestAt(tx, place);
   if (!newest?.endedAt) throw new RetryTransaction();
   return newest;
 }
 
+/** Its line counts too: it may have gone on under another name. */
 async function lockPlaceOf(tx: Transaction, { conversationId, agentName, id }: Session): Promise<Place> {
-  if (conversationId) {
-    await lockConversation(tx, { id: conversationId });
-    return { conversationId, agentName: null };
-  }
-  if (!agentName) return { conversationId: null, agentName: null, lineId: await lockLine(tx, id) };
-  await lockName(tx, agentName);
-  return { conversationId: null, agentName };
+  if (conversationId) await lockConversation(tx, { id: conversationId });
+  else if (agentName) await lockName(tx, agentName);
+  return { conversationId, agentName: conversationId ? null : agentName, lineId: await lockLine(tx, id) };
 }
