@@ -5,7 +5,7 @@ import { encodeId, newId } from '../domain/id.js';
 import { checkJson } from '../domain/json.js';
 import { checkKey, checkName, checkNote, checkRange, Issues, JSON_MAX_BYTES } from '../domain/limits.js';
 import { transactOnce, type Once } from './idempotency.js';
-import { lockOpenSession } from './lifecycle.js';
+import { lockOpenSession, lockSession } from './lifecycle.js';
 import { redacted } from './redacted.js';
 import type { Caller, Store } from './store.js';
 import { transact } from './transaction.js';
@@ -82,14 +82,12 @@ export async function resolveApproval(
   const { approvalId, resolution } = input;
   return transact(store, caller, async (tx) => {
     const { projectId } = tx;
-    const asked = await readApproval(tx.db, projectId, approvalId);
-    const refusal = () => new AlreadyResolvedError({ approvalId, resolution: asked.resolution });
-    // The question is closed with its session: that is no late write, but an answer that nobody waits for.
-    if (asked.status !== 'PENDING' || asked.expiresAt <= tx.now) throw refusal();
-    const session = await lockOpenSession(tx, asked.sessionId);
+    const { sessionId } = await readApproval(tx.db, projectId, approvalId);
+    // Where the session has ended its question is closed: that is no late write, but an answer that nobody waits for.
+    const session = await lockSession(tx, sessionId);
     const resolvedBy = input.by ?? caller.name;
     const [approval] = await tx.db.approval.updateManyAndReturn({
-      where: { projectId, id: approvalId, status: 'PENDING' },
+      where: { projectId, id: approvalId, status: 'PENDING', expiresAt: { gt: tx.now } },
       data: {
         status: 'RESOLVED',
         resolution,
