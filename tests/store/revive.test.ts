@@ -1,0 +1,80 @@
+import { afterAll, describe, expect, test } from 'vitest';
+import { heartbeat } from '../../src/store/heartbeat.js';
+import { reviveSession } from '../../src/store/revive.js';
+import { suspendSession } from '../../src/store/savedState.js';
+import type { Caller, Session } from '../../src/store/store.js';
+import { openStore, typesOf } from '../support/store.js';
+
+const { store, newCaller, start, read, log, ...fixture } = await openStore();
+afterAll(() => fixture[Symbol.asyncDispose]());
+
+const beat = (caller: Caller, { id }: Session, processAlive?: boolean) =>
+  heartbeat(store, caller, { sessionId: id, processAlive });
+const revive = (caller: Caller, { id }: Session, note?: string) =>
+  reviveSession(store, caller, { sessionId: id, note });
+const refusal = (from: string, ...allowed: string[]) => ({
+  code: 'ILLEGAL_TRANSITION',
+  extensions: { from, to: 'WORKING', allowed },
+});
+
+async function zombie(caller: Caller): Promise<Session> {
+  const session = await start(caller);
+  await beat(caller, session);
+  await beat(caller, session, false);
+  return session;
+}
+
+describe('a revival', () => {
+  test('is refused without a heartbeat newer than the verdict: ending it is all that is left', async () => {
+    const me = await newCaller();
+    const session = await zombie(me);
+
+    await expect(revive(me, session)).rejects.toMatchObject(refusal('ZOMBIE', 'COMPLETED'));
+    expect(await read(session)).toMatchObject({ state: 'ZOMBIE' });
+  });
+
+  test('after such a heartbeat takes the verdict back, with its evidence', async () => {
+    const me = await newCaller();
+    const session = await zombie(me);
+    await beat(me, session);
+
+    const { session: revived, position } = await revive(me, session, 'it was the network');
+
+    expect(revived).toEqual(await read(session));
+    expect(revived).toMatchObject({ state: 'WORKING', zombieSince: null, evidence: null });
+    expect((await log(me)).at(-1)).toMatchObject({
+      position,
+      type: 'SESSION_REVIVED',
+      data: { from: 'ZOMBIE', to: 'WORKING', note: 'it was the network' },
+    });
+  });
+
+  test('needs a heartbeat for each verdict', async () => {
+    const me = await newCaller();
+    const session = await zombie(me);
+    await beat(me, session);
+    await revive(me, session);
+    await beat(me, session, false);
+
+    await expect(revive(me, session)).rejects.toMatchObject(refusal('ZOMBIE', 'COMPLETED'));
+  });
+
+  test('happens once of five at once', async () => {
+    const me = await newCaller();
+    const session = await zombie(me);
+    await beat(me, session);
+
+    const answers = await Promise.all(Array.from({ length: 5 }, () => revive(me, session)));
+
+    for (const { session: revived } of answers) expect(revived).toEqual(await read(session));
+    expect(typesOf(await log(me)).filter((type) => type === 'SESSION_REVIVED')).toHaveLength(1);
+  });
+
+  test('of a session that sleeps is refused: it is to be resumed', async () => {
+    const me = await newCaller();
+    const session = await start(me);
+    await suspendSession(store, me, { sessionId: session.id });
+
+    await expect(revive(me, session)).rejects.toMatchObject(refusal('SUSPENDED', 'WORKING', 'COMPLETED'));
+  });
+});
