@@ -21,8 +21,8 @@ const CONTRACT = new URL('../../shared/design/contract.graphql', import.meta.url
  */
 const OWED: Record<string, string[]> = {
   Query: ['apiKeys', 'projects'],
-  Mutation: ['createApiKey', 'createProject', 'escalateSession', 'heartbeats', 'revokeApiKey'],
-  Subscription: ['sessionHeartbeat', 'sessionStalled'],
+  Mutation: ['createApiKey', 'createProject', 'heartbeats', 'revokeApiKey'],
+  Subscription: ['sessionHeartbeat'],
 };
 
 const schema = buildSchema();

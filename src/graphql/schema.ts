@@ -16,6 +16,7 @@ import './eventMutation.js';
 import './handoff.js';
 import './handoffMutation.js';
 import './import.js';
+import './livenessMutation.js';
 import './log.js';
 import './node.js';
 import './project.js';

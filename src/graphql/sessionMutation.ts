@@ -1,13 +1,10 @@
-import type { RecommendedAction } from '../domain/signal.js';
 import { transitionSession } from '../store/conversation.js';
-import { heartbeat } from '../store/heartbeat.js';
-import { reviveSession } from '../store/revive.js';
 import { endSession, startSession, updateSession } from '../store/session.js';
-import { builder, enumOf } from './builder.js';
+import { builder } from './builder.js';
 import { ConversationKey } from './conversation.js';
 import { decoded } from './id.js';
 import { LivenessPolicyInput } from './liveness.js';
-import { SessionNode, SignalNode } from './node.js';
+import { SessionNode } from './node.js';
 import { OCCURRED_AT, POSITION, REPEATABLE, REPLAYED } from './payload.js';
 import { OutcomeEnum, SessionKindEnum } from './state.js';
 import { EndReasonEnum, StartReasonEnum, TransitionTriggerEnum } from './trigger.js';
@@ -207,69 +204,6 @@ builder.relayMutationField(
     description: 'Changes what may change of an open session.',
     resolve: (_, { input }, { store, caller }) =>
       updateSession(store, caller, decoded(input, { sessionId: 'Session' })),
-  },
-  {
-    description: 'The session as it stands now.',
-    outputFields: (t) => ({
-      session: t.field({ type: SessionNode, description: 'The session.', resolve: ({ session }) => session }),
-      position: t.expose('position', { type: 'SafeInt', ...POSITION }),
-    }),
-  },
-);
-
-builder.relayMutationField(
-  'heartbeat',
-  {
-    description: 'A sign of life. Absent fields are left as they are.',
-    inputFields: (t) => ({
-      sessionId: t.id({ required: true, description: 'Whose.' }),
-      contextPercent: t.float({ description: 'How full its context window is, 0 to 100.' }),
-      currentEpic: t.string({ description: 'The epic that it is at.' }),
-      activity: t.string({ description: 'What it is doing.' }),
-      processAlive: t.boolean({
-        description: 'False is evidence of death, by an observer: the session becomes a ZOMBIE.',
-      }),
-    }),
-  },
-  {
-    description: 'Takes a sign of life, and answers with what the agent should do. Not recorded in the log.',
-    resolve: (_, { input }, { store, caller }) => heartbeat(store, caller, decoded(input, { sessionId: 'Session' })),
-  },
-  {
-    description: 'What became of it.',
-    outputFields: (t) => ({
-      session: t.field({ type: SessionNode, description: 'The session.', resolve: ({ session }) => session }),
-      recommendedAction: t.expose('recommendedAction', {
-        type: enumOf<RecommendedAction>('RecommendedAction', 'What an agent should do now.', {
-          NONE: 'Go on.',
-          CHECKPOINT: 'Take a checkpoint: the context is 80 % full, or somebody asks for one.',
-          SUSPEND: 'Save the work and suspend: somebody asks for it.',
-          STOP: 'End: somebody asks for it.',
-        }),
-        description: 'What the agent should do now.',
-      }),
-      signals: t.field({
-        type: [SignalNode],
-        description: 'What is wanted of the agent and not acknowledged yet, oldest first.',
-        resolve: ({ signals }) => signals,
-      }),
-    }),
-  },
-);
-
-builder.relayMutationField(
-  'reviveSession',
-  {
-    description: 'Which session is alive after all.',
-    inputFields: (t) => ({
-      sessionId: t.id({ required: true, description: 'Which session; it must be a ZOMBIE.' }),
-      note: t.string({ description: 'A word on it.' }),
-    }),
-  },
-  {
-    description: 'Takes the verdict of death back: only after a heartbeat newer than it.',
-    resolve: (_, { input }, { store, caller }) =>
-      reviveSession(store, caller, decoded(input, { sessionId: 'Session' })),
   },
   {
     description: 'The session as it stands now.',

@@ -96,7 +96,29 @@ const SessionTransitioned = builder.objectRef<Moment>('SessionTransitioned').imp
   }),
 });
 
-for (const type of [SessionEnded, SessionTransitioned]) {
+const SessionStalled = builder.objectRef<Moment>('SessionStalled').implement({
+  description: 'What became of a silent session: a stall, a rise of its level, a verdict of death, or its return.',
+  fields: (t) => ({
+    state: t.field({
+      type: LifecycleStateEnum,
+      description: 'The state that it led to.',
+      // A rise of the level is no change of state: only a stalled session has one.
+      resolve: (moment) => (moment.event.type === 'SESSION_ESCALATED' ? 'STALLED' : changeOf(moment).to),
+    }),
+    escalationLevel: t.int({
+      nullable: true,
+      description: '0 warn, 1 nudge, 2 triage, 3 terminate; null unless it is stalled.',
+      resolve: levelOf,
+    }),
+  }),
+});
+
+function levelOf({ event: { type, data } }: Moment): number | null {
+  if (type === 'SESSION_ESCALATED') return (data as { level: number }).level;
+  return type === 'SESSION_STALLED' ? 0 : null;
+}
+
+for (const type of [SessionEnded, SessionTransitioned, SessionStalled]) {
   builder.objectFields(type, (t) => ({
     session: t.field({
       type: SessionNode,
@@ -128,7 +150,23 @@ const args = builder.args((t) => ({
   }),
 }));
 
+/** What the watchdog, or an observer, makes of a silence, and what takes it back. */
+const SILENCE_TYPES = [
+  'SESSION_STALLED',
+  'SESSION_ESCALATED',
+  'SESSION_ZOMBIE',
+  'SESSION_RECOVERED',
+  'SESSION_REVIVED',
+] as const satisfies readonly EventType[];
+
 builder.subscriptionFields((t) => ({
+  sessionStalled: t.field({
+    type: SessionStalled,
+    description: 'Stalls, each rise of the escalation level, verdicts of death, recoveries and revivals, in order.',
+    args,
+    subscribe: (_, { after, filter }, context) => moments(context, SILENCE_TYPES, { after, filter }),
+    resolve: (moment) => moment,
+  }),
   sessionEnded: t.field({
     type: SessionEnded,
     description: 'Every end of a session, one by one in the order of the log.',
