@@ -57,6 +57,16 @@ describe('a page of sessions', () => {
     ['the roots of their chains', '{ chainRoot { id } }', 2],
     ['their events by type', '{ eventCounts { type count } }', 2],
     ['their runs, counted', '{ run { agentCount workersFinished sessionsByState { count } } }', 4],
+    [
+      'their newest records',
+      '{ latestCheckpoint { id } savedState { id } pendingHandoff { id } pendingSignals { id } approvals { id } }',
+      1,
+    ],
+    ['their records, counted', '{ checkpoints(first: 1) { totalCount nodes { id } } commands { totalCount } }', 1],
+    ['what their commands come to', '{ commandStats { count p95Ms byTool { count } } }', 2],
+    ['since when they wait', '{ liveness { waitingSince } }', 2],
+    ['what they were', '{ replay { state lastEventType } early: replay(toSequence: 1) { state } }', 3],
+    ['what was recorded of them', '{ timeline(first: 3) { totalCount nodes { __typename } } }', 6],
     ['the open sessions of their conversations', '{ conversation { openSession { id } sessions { totalCount } } }', 1],
   ])('costs the same whatever its size, with %s', async (_what, selection, most) => {
     const [nodes, ...fragments] = selection.split(/(?= fragment )/);
