@@ -81,7 +81,8 @@ describe.skipIf(!canStartRedis)('the Redis bus', () => {
       two.speaker.announce(two.project, position);
       if (position % 1_000 === 0) await new Promise(setImmediate);
     }
-    await expect.poll(() => two.hints.at(-1)).toBe(5_000);
+    // The listener's own return, which may come later, is a null.
+    await expect.poll(() => two.hints).toContain(5_000);
     expect(two.hints.filter((hint) => hint !== null)).toEqual([5_000]);
     admin.disconnect();
   });
