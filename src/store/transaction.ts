@@ -94,7 +94,7 @@ export async function transact<T extends object>(
       if (grew) store.bus.announce(caller.projectId, Number(position));
       return { position, ...result };
     } catch (error) {
-      if (error instanceof SessionEndedError) await recordLateWrite(store, caller, error);
+      if (error instanceof SessionEndedError) await tellLateWrite(store, caller, error);
       if (error instanceof DomainError) throw error;
       if (attempt < ATTEMPTS && isRetryable(error)) {
         await sleep(Math.random() * Math.min(BACKOFF_MS * attempt, LONGEST_BACKOFF_MS));
@@ -105,7 +105,16 @@ export async function transact<T extends object>(
   }
 }
 
-/** Tells the log of a write that came after the end: at most once per session and minute, with a count. */
+/** Tells the log of a late write, where it can: whoever wrote is answered in any case that the session has ended. */
+async function tellLateWrite(store: Store, caller: Caller, error: SessionEndedError): Promise<void> {
+  try {
+    await recordLateWrite(store, caller, error);
+  } catch (failure) {
+    store.log.error({ err: failure }, 'a late write could not be recorded');
+  }
+}
+
+/** Records a write that came after the end: at most once per session and minute, with a count. */
 async function recordLateWrite(store: Store, caller: Caller, error: SessionEndedError): Promise<void> {
   const sessionId = decodeIdOf('Session', String(error.extensions.sessionId));
   await transact(store, caller, async (tx) => {

@@ -1,3 +1,4 @@
+import { pino } from 'pino';
 import { afterAll, describe, expect, test } from 'vitest';
 import { memoryBus } from '../../src/bus/memory.js';
 import { transitionSession } from '../../src/store/conversation.js';
@@ -217,5 +218,22 @@ describe('a write after the end', () => {
     for (const session of sessions) {
       expect(typesOf(await log(me, session))).toEqual(['SESSION_STARTED', 'SESSION_ENDED', 'LATE_WRITE_REJECTED']);
     }
+  });
+
+  test('is refused as any other where it cannot be recorded, which is logged', async () => {
+    const me = await newCaller();
+    const session = await start(me);
+    await endSession(store, me, { sessionId: session.id, reason: 'FINISHED', outcome: 'SUCCESS' });
+    const lines: string[] = [];
+    const other = { ...store, log: pino({}, { write: (line: string) => void lines.push(line) }) };
+
+    await database.prisma.$executeRaw`ALTER TABLE pulses RENAME COLUMN late_writes TO gone`;
+    const attempt = appendEvents(other, me, { sessionId: session.id, events: [{ type: 'PROGRESS', level: 'INFO' }] });
+    await expect(attempt).rejects.toMatchObject({ code: 'SESSION_ENDED' });
+    await database.prisma.$executeRaw`ALTER TABLE pulses RENAME COLUMN gone TO late_writes`;
+
+    expect(lines).toHaveLength(1);
+    expect(lines[0]).toContain('a late write could not be recorded');
+    expect(typesOf(await log(me))).not.toContain('LATE_WRITE_REJECTED');
   });
 });
