@@ -1,9 +1,12 @@
 // How a subscription sees the log: what is already there first, then what comes, each event once and in order. There is no
 // seam between the two, since both are nothing but reads from a cursor.
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Event } from '../database/client.js';
+import { DomainError } from '../domain/errors.js';
 import { BATCH_BYTES, matches, readLog, type LogBatch, type LogFilter } from './page.js';
 import type { Store } from './store.js';
 import { stream } from './stream.js';
+import { RETRY_MS } from './tail.js';
 
 const BATCH_EVENTS = 500;
 // With a filter that seldom matches, the position still moves on in steps of so many entries, or after so long.
@@ -12,7 +15,8 @@ const QUIET_MS = 10_000;
 
 /**
  * The log after a position, or from now on where `after` is null. The first batch comes at once, empty where there is
- * nothing to replay; every batch has at most 500 events and about 4 MiB.
+ * nothing to replay; every batch has at most 500 events and about 4 MiB. Once it has begun it waits out a database that
+ * fails.
  * @throws ValidationError where `after` lies beyond the log's head.
  */
 export function followLog(
@@ -35,7 +39,9 @@ export function followLog(
           await tail.beyond(cursor, signal, patience);
           if (signal.aborted) return;
         }
-        batch = fromTail(cursor) ?? (await read(cursor));
+        const next = fromTail(cursor) ?? (await readOn(cursor));
+        if (!next) return;
+        batch = next;
         cursor = batch.position;
         const isQuiet = batch.events.length === 0;
         if (isQuiet && cursor - told < QUIET_ENTRIES && (cursor === told || Date.now() - toldAt < QUIET_MS)) continue;
@@ -49,6 +55,20 @@ export function followLog(
 
     function read(from: bigint): Promise<LogBatch> {
       return readLog(store, projectId, { after: from, first: BATCH_EVENTS, filter });
+    }
+
+    /** Waits for the database where that fails; null where the follower leaves meanwhile. */
+    async function readOn(from: bigint): Promise<LogBatch | null> {
+      for (let failing = false; !signal.aborted; failing = true) {
+        try {
+          return await read(from);
+        } catch (error) {
+          if (error instanceof DomainError) throw error;
+          if (!failing) store.log.warn({ err: error }, 'a follower cannot read the log: it waits for it');
+          await sleep(RETRY_MS, undefined, { signal }).catch(() => undefined);
+        }
+      }
+      return null;
     }
 
     /** What the process has at hand after the cursor; null where that is not all of it. */

@@ -10,8 +10,8 @@ import { readLog } from './page.js';
 
 // A lost hint costs at most this; jittered, so that many servers do not ask in step.
 const POLL_MS = 1_000;
-// After a failure of the database: soon enough to be unnoticed, seldom enough not to be in its way.
-const RETRY_MS = 250;
+/** After a failure of the database: soon enough to be unnoticed, seldom enough not to be in its way. */
+export const RETRY_MS = 250;
 const STRETCH_EVENTS = 500;
 // What is kept at hand: some seconds of a busy log, never more than this in memory.
 const KEPT_EVENTS = 2_000;

@@ -201,6 +201,68 @@ describe('a follower', () => {
   });
 });
 
+describe('a follower that reads its own way', () => {
+  const failing = () => {
+    const lines: string[] = [];
+    const logger = pino({}, { write: (line: string) => void lines.push((JSON.parse(line) as { msg: string }).msg) });
+    const told = () => lines.filter((line) => line.startsWith('a follower cannot read the log'));
+    return createStore({ database, bus: memoryBus(), log: logger }).then((other) => ({ other, told }));
+  };
+  const rename = (from: string, to: string) =>
+    database.prisma.$executeRawUnsafe(`ALTER TABLE events RENAME COLUMN ${from} TO ${to}`);
+
+  test('waits out a database that cannot answer, and misses and repeats nothing', async () => {
+    const me = await newCaller();
+    const session = await start(me);
+    const position = await append(me, session, 500, { data: { text: 'x'.repeat(10_000) } });
+    const { other, told } = await failing();
+    await using follower = followLog(other, me.projectId, { after: 0n });
+    const first = (await follower.next()).value!;
+    expect(first.caughtUp).toBe(false);
+
+    await rename('metadata', 'gone');
+    const reading = readTo(follower, position);
+    await expect.poll(told).toHaveLength(1);
+    await rename('gone', 'metadata');
+
+    const { events } = await reading;
+    expect([...first.events, ...events].map((event) => event.position)).toEqual(
+      Array.from({ length: Number(position) }, (_, index) => BigInt(index + 1)),
+    );
+    expect(told()).toHaveLength(1);
+    await other.close();
+  });
+
+  test('leaves at once while it waits for the database', async () => {
+    const me = await newCaller();
+    await append(me, await start(me), 500, { data: { text: 'x'.repeat(10_000) } });
+    const { other, told } = await failing();
+    const follower = followLog(other, me.projectId, { after: 0n });
+    await follower.next();
+
+    await rename('metadata', 'gone');
+    const waiting = follower.next();
+    await expect.poll(told).toHaveLength(1);
+    await follower.return();
+
+    expect(await waiting).toEqual({ done: true, value: undefined });
+    await rename('gone', 'metadata');
+    await other.close();
+  });
+
+  test('fails where its very first read does', async () => {
+    const me = await newCaller();
+    await start(me);
+    const { other } = await failing();
+
+    await rename('metadata', 'gone');
+    await expect(followLog(other, me.projectId, { after: 0n }).next()).rejects.toThrow();
+    await rename('gone', 'metadata');
+    expect(other.tail(me.projectId).followers).toBe(0);
+    await other.close();
+  });
+});
+
 describe('a hundred followers', () => {
   test('cost the statements of one', async () => {
     const me = await newCaller();
