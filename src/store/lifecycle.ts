@@ -29,14 +29,19 @@ export async function lockOpenSession(tx: Transaction, id: string): Promise<Sess
 
 /** @throws SessionEndedError with the session's successor, where it has ended. */
 export async function refuseEnded(tx: Transaction, session: Session): Promise<void> {
-  const { projectId, id: sessionId, endedAt, endReason } = session;
+  const { id: sessionId, endedAt, endReason } = session;
   if (!endedAt || !endReason) return;
+  throw new SessionEndedError({ sessionId, endedAt, endReason, successorId: await successorOf(tx, session) });
+}
+
+/** The session that continues the chain of this one; a fork does not. */
+export async function successorOf(tx: Transaction, { projectId, id }: Session): Promise<string | null> {
   const successor = await tx.db.session.findFirst({
-    where: { projectId, parentId: sessionId, startReason: { not: 'FORKED' } },
+    where: { projectId, parentId: id, startReason: { not: 'FORKED' } },
     orderBy: { ordinal: 'asc' },
     select: { id: true },
   });
-  throw new SessionEndedError({ sessionId, endedAt, endReason, successorId: successor?.id ?? null });
+  return successor?.id ?? null;
 }
 
 /** Why a session ended, or what a verdict rests on: each belongs to the action that it explains. */

@@ -26,7 +26,7 @@ import {
 import { checkWorkspace, type Workspace } from '../domain/workspace.js';
 import { RetryTransaction } from './conflict.js';
 import { transactOnce, type Once } from './idempotency.js';
-import { endLocked, lockOpenSession, lockSession } from './lifecycle.js';
+import { endLocked, lockOpenSession, lockSession, successorOf } from './lifecycle.js';
 import { lockHolders, lockName, newestAt, openConversation, refuseHolder, type ConversationKey } from './place.js';
 import { redacted } from './redacted.js';
 import { earlier, inheritedRun, requireActiveRun } from './run.js';
@@ -117,16 +117,19 @@ export async function startSession(store: Store, caller: Caller, input: StartSes
         runId: input.runId ?? (await inheritedRun(tx, spawner?.runId ?? null)),
         spawnedById: spawner?.id,
         depth: depthBelow(spawner),
-        startReason:
-          input.startReason ??
-          (superseded
-            ? 'TAKEN_OVER'
-            : defaultStartReason({ kind: input.kind, spawned: !!spawner, conversation: !!conversation })),
+        startReason: input.startReason ?? (superseded ? 'TAKEN_OVER' : await reasonBelow(tx, parent, input)),
       },
       input,
     );
     return { session, superseded };
   });
+}
+
+/** A parent that somebody continues already is forked by whoever continues it too. */
+async function reasonBelow(tx: Transaction, parent: Session | null, input: StartSessionInput): Promise<StartReason> {
+  if (parent && (await successorOf(tx, parent))) return 'FORKED';
+  const { kind, spawnedById, conversation } = input;
+  return defaultStartReason({ kind, spawned: !!spawnedById, conversation: !!conversation });
 }
 
 /** What is said of a session's beginning and is no column of its row. */

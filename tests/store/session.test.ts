@@ -111,6 +111,31 @@ describe('a start', () => {
     expect(session).toMatchObject({ parentId: other.id, chainRootId: other.id, chainIndex: 1 });
   });
 
+  test('forks a parent that is continued already, unless it says otherwise', async () => {
+    const me = await newCaller();
+    const parent = await start(me, { agentName: 'coder' });
+    await finish(me, parent.id);
+    const reason = async (input: Partial<StartSessionInput>) =>
+      (await start(me, { parentId: parent.id, ...input })).startReason;
+
+    expect(await reason({ startReason: 'FORKED' })).toBe('FORKED');
+    expect(await reason({ agentName: 'other' })).toBe('REGISTERED');
+    expect(await reason({})).toBe('FORKED');
+    expect(await reason({ startReason: 'PLAN_TO_EXECUTE' })).toBe('PLAN_TO_EXECUTE');
+    expect(await reason({ parentId: null, agentName: 'coder' })).toBe('FORKED');
+  });
+
+  test('continues a parent once of five at once: the others are its forks', async () => {
+    const me = await newCaller();
+    const parent = await start(me);
+    await finish(me, parent.id);
+
+    const children = await Promise.all(Array.from({ length: 5 }, () => start(me, { parentId: parent.id })));
+
+    const reasons = children.map(({ startReason }) => startReason).sort();
+    expect(reasons).toEqual(['FORKED', 'FORKED', 'FORKED', 'FORKED', 'REGISTERED']);
+  });
+
   test('does not continue a session that is still open', async () => {
     const me = await newCaller();
     const open = await start(me);
