@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { decodeId, decodeIdOf, encodeId, ID_PREFIXES, newId, type IdType } from '../../src/domain/id.js';
+import { decodeId, decodeIdOf, encodeId, ID_PREFIXES, newId, uuidRange, type IdType } from '../../src/domain/id.js';
 
 const TYPES = Object.keys(ID_PREFIXES) as IdType[];
 const UUID = '01890a5d-ac96-774b-bcce-b302099a8057';
@@ -97,4 +97,25 @@ describe('a TypeID', () => {
     }
     expect(decodeIdOf('Session', 'nonsense')).toBeNull();
   });
+});
+
+describe('the range of uuids whose ids begin with a text', () => {
+  it('holds exactly those', () => {
+    fc.assert(
+      fc.property(fc.uuid(), fc.uuid(), fc.integer({ min: 4, max: 30 }), (one, other, length) => {
+        const start = encodeId('Session', one).slice(0, length);
+        const range = uuidRange('Session', start);
+        const isWithin = (uuid: string) => range !== null && range.gte <= uuid && uuid <= range.lte;
+        expect(isWithin(one)).toBe(true);
+        expect(isWithin(other)).toBe(encodeId('Session', other).startsWith(start));
+      }),
+    );
+  });
+
+  it.each(['', 'ses', 'evt_', 'ses_8', 'ses_01u', 'SES_0', `${encodeId('Session', UUID)}0`])(
+    'is none for %j',
+    (text) => {
+      expect(uuidRange('Session', text)).toBeNull();
+    },
+  );
 });

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { confidenceOf, RESUME_SOURCES } from '../../src/domain/resume.js';
+import { isClientEventType } from '../../src/domain/event.js';
+import { confidenceOf, nextSteps, REPORTED_EVENT_TYPES, RESUME_SOURCES } from '../../src/domain/resume.js';
 
 const MINUTE = 60;
 const [JUST_BEFORE, JUST_AFTER] = [-0.001, 0.001];
@@ -48,5 +49,25 @@ describe('confidence', () => {
 
   it.each(RESUME_SOURCES)('in %s that clocks date to the future is that of now', (source) => {
     expect(confidenceOf(source, -3600)).toBe(confidenceOf(source, 0));
+  });
+});
+
+it('what was reported is of types that clients send, but for those that the service writes of heartbeats and checkpoints', () => {
+  expect(REPORTED_EVENT_TYPES.filter((type) => !isClientEventType(type))).toEqual([]);
+  expect(REPORTED_EVENT_TYPES).toHaveLength(23 + 12 - 4);
+  expect(REPORTED_EVENT_TYPES).not.toContain('CHECKPOINT_CREATED');
+});
+
+describe('the next steps', () => {
+  it.each([
+    [{ pendingWork: ['a', 'b'], currentPhase: 'p', currentEpic: 'e' }, ['a', 'b']],
+    [{ pendingWork: [], currentPhase: 'p', currentStep: 0, currentEpic: 'e' }, ['p, step 0']],
+    [{ currentPhase: 'p', currentStep: null }, ['p']],
+    [{ currentPhase: null, currentStep: 3 }, ['step 3']],
+    [{ pendingWork: [], currentPhase: null, currentStep: null, currentEpic: 'e' }, ['e']],
+    [{ currentEpic: null }, []],
+    [{}, []],
+  ])('of %j are %j', (known, steps) => {
+    expect(nextSteps(known)).toEqual(steps);
   });
 });

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { TRIGGERS } from '../../src/domain/trigger.js';
 import { encodeId, newId } from '../../src/domain/id.js';
-import { mutation, openGraphql, type Data, type TestGraphql } from '../support/graphql.js';
+import { mutation, openGraphql, type TestGraphql } from '../support/graphql.js';
 
 let graphql: TestGraphql;
 

@@ -100,17 +100,16 @@ describe('the timeline of a session', () => {
     const session = await graphql.start(graphql.caller);
     await heartbeat(graphql.store, graphql.caller, { sessionId: session.id });
     await append(session);
-    let isWriting = true;
+    const written = { rounds: 0 };
     const writers = (async () => {
-      for (let round = 0; round < 20; round++) {
+      for (; written.rounds < 20; written.rounds++) {
         await Promise.all([append(session, 3), log(session, 2), take(session), log(session), append(session)]);
       }
-      isWriting = false;
     })();
     const entries: Data[] = [];
     let pages = 0;
     for (let after: string | null = null; ;) {
-      const wasWriting = isWriting;
+      const wasWriting = written.rounds < 20;
       const read = await page(session, { first: 7, after });
       entries.push(...nodes(read));
       after = read.edges.at(-1)?.cursor ?? after;
