@@ -3,6 +3,7 @@ import { NotFoundError } from '../domain/errors.js';
 import { checkEvent, type EventLevel, type ReportedEvent } from '../domain/event.js';
 import { encodeId } from '../domain/id.js';
 import { checkCount, EVENTS_MAX_PER_CALL, Issues } from '../domain/limits.js';
+import { replay } from '../domain/replay.js';
 import { lockSession, moveSession, refuseEnded } from './lifecycle.js';
 import type { Subject } from './log.js';
 import type { Caller, Store } from './store.js';
@@ -36,9 +37,27 @@ export async function appendEvents(
       await requireCauses(tx, events);
       tx.showLife(sessionId);
       const alive = await moveSession(tx, session, 'activity');
-      return { events: events.map((event) => known.get(event.dedupeKey) ?? record(tx, alive, event, known)) };
+      const repeated = new Set(known.values());
+      const stored = events.map((event) => known.get(event.dedupeKey) ?? record(tx, alive, event, known));
+      await keepContext(
+        tx,
+        sessionId,
+        stored.filter((event) => !repeated.has(event)),
+      );
+      return { events: stored };
     }
     return { events: events.flatMap(({ dedupeKey }) => known.get(dedupeKey) ?? []) };
+  });
+}
+
+/** A CONTEXT_WINDOW_UPDATED tells the context as a heartbeat does: the row stands as its events say that it does. */
+async function keepContext(tx: Transaction, sessionId: string, added: readonly Event[]): Promise<void> {
+  const told = added.map(({ type, data }) => ({ type, data, sequence: 0n }));
+  const { contextPercent } = replay(told);
+  if (contextPercent === null) return;
+  await tx.db.pulse.update({
+    where: { projectId_sessionId: { projectId: tx.projectId, sessionId } },
+    data: { contextPercent, recordedContext: contextPercent },
   });
 }
 

@@ -18,6 +18,25 @@ const finish = (caller: Caller, sessionId: string) =>
   endSession(store, caller, { sessionId, reason: 'FINISHED', outcome: 'SUCCESS' });
 
 describe('an append', () => {
+  test('of a context that the agent tells moves the context of the session, and nonsense does not', async () => {
+    const me = await newCaller();
+    const { id: sessionId } = await start(me);
+    const where = { projectId_sessionId: { projectId: me.projectId, sessionId } };
+    const tell = (...percents: unknown[]) =>
+      append(
+        me,
+        sessionId,
+        percents.map((contextPercent) => ({ type: 'CONTEXT_WINDOW_UPDATED', data: { contextPercent } })),
+      );
+
+    await tell(20, 61.5, 'full', 101);
+
+    expect(await database.prisma.pulse.findUnique({ where })).toMatchObject({
+      contextPercent: 61.5,
+      recordedContext: 61.5,
+    });
+  });
+
   test('answers with the events as they are stored, in the order of the input', async () => {
     const me = await newCaller();
     const { id } = await start(me);
