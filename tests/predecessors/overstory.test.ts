@@ -184,6 +184,8 @@ showCapabilities('overstory', {
     expect(await escalation()).toEqual({ escalationLevel: 0, stalledSince: expect.any(String) });
     await fallSilent(api, id, 61);
     expect(await escalation()).toEqual({ escalationLevel: 1, stalledSince: expect.any(String) });
+    await api.act('escalateSession', { sessionId: id, level: 2 }, 'position');
+    expect(await escalation()).toEqual({ escalationLevel: 2, stalledSince: expect.any(String) });
     await api.act('heartbeat', { sessionId: id }, 'recommendedAction');
     expect(await escalation()).toEqual({ escalationLevel: null, stalledSince: null });
   },
