@@ -13,6 +13,8 @@ interface DriverCause {
 
 /** serialization_failure, deadlock_detected */
 const CONFLICTS: ReadonlySet<string | undefined> = new Set(['40001', '40P01']);
+/** foreign_key_violation: what a function had found was purged before it referred to it, and it will not find it again. */
+const PURGED = '23503';
 
 /**
  * The unique indexes that only a race can hit: the function has looked before it wrote, and will see the winner when it
@@ -51,7 +53,9 @@ export function isRetryable(error: unknown): boolean {
   if (error instanceof RetryTransaction) return true;
   if (!(error instanceof Prisma.PrismaClientKnownRequestError)) return false;
   const { originalCode, constraint } = causeOf(error);
-  return error.code === 'P2034' || CONFLICTS.has(originalCode) || RACES.has(constraint?.index);
+  return (
+    error.code === 'P2034' || CONFLICTS.has(originalCode) || originalCode === PURGED || RACES.has(constraint?.index)
+  );
 }
 
 /** The typed error where the database is out of reach, over its time limit or too busy with rivals, else null. */

@@ -93,7 +93,7 @@ export async function lockHolders(tx: Transaction, place: Place): Promise<Sessio
     ORDER BY s.ordinal FOR NO KEY UPDATE`;
 }
 
-/** The newest session of the place, open or not: what comes next continues its chain. */
+/** The newest session of the place, open or not, kept from being purged: what comes next continues its chain. */
 export async function newestAt(tx: Transaction, place: Place): Promise<Session | null> {
   // Where there is a conversation its chain goes on, not that of the name.
   const conditions = standingAt(tx.projectId, place.conversationId === null ? place : { ...place, agentName: null });
@@ -101,7 +101,7 @@ export async function newestAt(tx: Transaction, place: Place): Promise<Session |
   const [newest] = await tx.db.$queryRaw<Session[]>`
     SELECT ${SESSION_COLUMNS} FROM sessions s
     WHERE s.project_id = ${tx.projectId}::uuid AND (${Prisma.join(conditions, ' OR ')})
-    ORDER BY s.ordinal DESC LIMIT 1`;
+    ORDER BY s.ordinal DESC LIMIT 1 FOR KEY SHARE`;
   return newest ?? null;
 }
 

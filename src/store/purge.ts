@@ -32,8 +32,9 @@ export interface Purged {
   commands: number;
 }
 
-// So many sessions go together. Their number bounds a transaction only roughly, but none is ever cut in two.
+// So many sessions go together, and no more than have so many records; but none is ever cut in two.
 const SESSIONS_PER_TRANSACTION = 50;
+const RECORDS_PER_TRANSACTION = 5_000;
 
 const NOTHING: Purged = { sessions: 0, events: 0, checkpoints: 0, commands: 0 };
 
@@ -54,14 +55,23 @@ export async function purgeSessions(
       removeSessions(tx, await lockMatching(tx, where)),
     );
     for (const kind of Object.keys(total) as (keyof Purged)[]) total[kind] += purged[kind];
-    if (purged.sessions < SESSIONS_PER_TRANSACTION) return { ...total, dryRun, position };
+    if (purged.sessions === 0) return { ...total, dryRun, position };
   }
 }
 
-/** The next sessions that match, oldest first, locked against everybody who refers to them. */
+/** The next sessions that match, the first to end first, locked against everybody who refers to them. */
 async function lockMatching(tx: Transaction, where: Prisma.Sql): Promise<string[]> {
+  // In the order of an index, so that the first of very many are found without looking at the others.
   const rows = await tx.db.$queryRaw<{ id: string }[]>`
-    SELECT s.id FROM sessions s WHERE ${where} ORDER BY s.ordinal LIMIT ${SESSIONS_PER_TRANSACTION} FOR UPDATE`;
+    SELECT s.id FROM (
+      SELECT m.id, sum(m.records) OVER (ORDER BY m.ended_at, m.id) - m.records AS before
+      FROM (
+        SELECT s.id, s.ended_at, p.event_sequence + p.checkpoint_sequence + p.command_sequence AS records
+        FROM sessions s JOIN pulses p ON p.project_id = s.project_id AND p.session_id = s.id
+        WHERE ${where} ORDER BY s.ended_at, s.id LIMIT ${SESSIONS_PER_TRANSACTION}
+      ) m
+    ) next JOIN sessions s ON s.id = next.id
+    WHERE next.before < ${RECORDS_PER_TRANSACTION} AND ${where} ORDER BY s.ended_at, s.id FOR UPDATE OF s`;
   return rows.map(({ id }) => id);
 }
 
@@ -133,9 +143,13 @@ export async function allowDeletes(tx: Transaction): Promise<void> {
 /** Notes up to where entries of the log have been removed, so that readers from before are told. */
 export async function trimLog(tx: Transaction, newestRemoved: bigint | null): Promise<void> {
   if (newestRemoved === null) return;
+  // Locked first: only a statement that begins under the lock sees all that others have written and removed until then.
+  await tx.db.$queryRaw`SELECT p.id FROM projects p WHERE p.id = ${tx.projectId}::uuid FOR NO KEY UPDATE`;
   await tx.db.$executeRaw`
     UPDATE projects p SET log_purged = greatest(p.log_purged, ${newestRemoved}),
-      log_start = coalesce((SELECT min(e.position) FROM events e WHERE e.project_id = p.id), p.log_position + 1)
+      log_start = coalesce(
+        (SELECT min(e.position) FROM events e WHERE e.project_id = p.id AND e.position >= p.log_start),
+        p.log_position + 1)
     WHERE p.id = ${tx.projectId}::uuid`;
 }
 
