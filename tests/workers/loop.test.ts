@@ -32,14 +32,11 @@ describe('a loop', () => {
       expect(now).toEqual({ started: round, running: 1, most: 1 });
       release();
     }
-    await Promise.all([
-      stopOther(),
-      expect
-        .poll(() => now.started, { interval: 1 })
-        .toBe(4)
-        .then(release),
-      stop(),
-    ]);
+    await stopOther();
+    await expect.poll(() => now.started, { interval: 1 }).toBe(4);
+    const stopped = stop();
+    release();
+    await stopped;
   });
 
   test('goes on after a failure, which is logged with the name of the chore', async () => {
