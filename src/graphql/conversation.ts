@@ -15,7 +15,7 @@ builder.prismaObjectFields('Conversation', (t) => ({
   createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it was first heard of.' }),
   lastActivityAt: t.expose('lastActivityAt', {
     type: 'DateTime',
-    description: 'When one of its sessions last began or ended.',
+    description: 'When a session last began in it or a message came that may begin one, or when it was closed.',
   }),
   closedAt: t.expose('closedAt', {
     type: 'DateTime',
