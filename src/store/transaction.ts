@@ -18,7 +18,7 @@ export class Transaction {
   constructor(
     readonly db: Prisma.TransactionClient,
     readonly caller: Caller,
-    /** About now, by the database's clock. What is stored takes the exact time from the database. */
+    /** About now, by the database's clock: `Store.now`. Beginnings and ends of sessions, and events, have the exact time. */
     readonly now: Date,
   ) {}
 
