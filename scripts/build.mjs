@@ -2,11 +2,11 @@
 // on it that restarts.
 import { spawn } from 'node:child_process';
 import { rm } from 'node:fs/promises';
-import { fileURLToPath } from 'node:url';
+import path from 'node:path';
 import { context } from 'esbuild';
+import { root } from './project.mjs';
 
-const root = fileURLToPath(new URL('..', import.meta.url));
-const dist = fileURLToPath(new URL('../dist', import.meta.url));
+const dist = path.join(root, 'dist');
 
 // What has been deleted in src must not live on in dist.
 await rm(dist, { recursive: true, force: true });
