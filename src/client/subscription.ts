@@ -19,31 +19,11 @@ export interface SubscribeOptions {
 
 /** Subscribes over one WebSocket, which is open as long as there is a subscription. */
 export class Subscriber {
-  readonly #url: string;
-  readonly #socket: Socket;
+  readonly #endpoint: Endpoint;
+  #socket: Socket | null = null;
 
-  constructor({ url, headers }: Endpoint) {
-    this.#url = url.replace(/^http/, 'ws');
-    const told = new Headers(headers);
-    let dead: NodeJS.Timeout | undefined;
-    this.#socket = createClient({
-      url: this.#url,
-      webSocketImpl: WebSocket,
-      connectionParams: {
-        authorization: told.get('authorization') ?? undefined,
-        project: told.get('x-lifeline-project') ?? undefined,
-      },
-      // Repeating the first payload would repeat what it brought: who subscribes knows where to go on.
-      retryAttempts: 0,
-      keepAlive: SILENCE_MS,
-      on: {
-        ping: (received) => {
-          if (!received) dead = setTimeout(() => this.#socket.terminate(), PONG_MS);
-        },
-        pong: () => clearTimeout(dead),
-        closed: () => clearTimeout(dead),
-      },
-    });
+  constructor(endpoint: Endpoint) {
+    this.#endpoint = { ...endpoint, url: endpoint.url.replace(/^http/, 'ws') };
   }
 
   /**
@@ -56,7 +36,8 @@ export class Subscriber {
     { signal }: SubscribeOptions = {},
   ): AsyncGenerator<Result, void> {
     if (signal?.aborted) return;
-    const results = this.#socket.iterate<Result>({ query: print(document), variables: variables as Fields });
+    const socket = (this.#socket ??= openSocket(this.#endpoint));
+    const results = socket.iterate<Result>({ query: print(document), variables: variables as Fields });
     const end = (): void => void results.return?.();
     signal?.addEventListener('abort', end);
     try {
@@ -65,7 +46,10 @@ export class Subscriber {
         if (data) yield data;
       }
     } catch (error) {
-      throw this.#explained(error);
+      const explained = this.#explained(error);
+      // The library counts those whose connection was lost among its subscriptions for ever, and so would never close the next.
+      if (explained instanceof ConnectionError && this.#socket === socket) this.#socket = null;
+      throw explained;
     } finally {
       signal?.removeEventListener('abort', end);
     }
@@ -77,8 +61,32 @@ export class Subscriber {
     if (Array.isArray(thrown)) return new ClientError(thrown as GraphQLFormattedError[]);
     const { code, reason, message } = Object(thrown) as { code?: number; reason?: string; message?: string };
     const why = reason || message || `the connection was closed${code ? ` with ${code}` : ''}`;
-    return new ConnectionError(this.#url, why, !LASTING_CLOSES.includes(code ?? 0));
+    return new ConnectionError(this.#endpoint.url, why, !LASTING_CLOSES.includes(code ?? 0));
   }
+}
+
+function openSocket({ url, headers }: Endpoint): Socket {
+  const told = new Headers(headers);
+  let dead: NodeJS.Timeout | undefined;
+  const socket = createClient({
+    url,
+    webSocketImpl: WebSocket,
+    connectionParams: {
+      authorization: told.get('authorization') ?? undefined,
+      project: told.get('x-lifeline-project') ?? undefined,
+    },
+    // Repeating the first payload would repeat what it brought: who subscribes knows where to go on.
+    retryAttempts: 0,
+    keepAlive: SILENCE_MS,
+    on: {
+      ping: (received) => {
+        if (!received) dead = setTimeout(() => socket.terminate(), PONG_MS);
+      },
+      pong: () => clearTimeout(dead),
+      closed: () => clearTimeout(dead),
+    },
+  });
+  return socket;
 }
 
 type Fields = Record<string, unknown>;
