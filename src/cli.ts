@@ -2,7 +2,11 @@ import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { addImport } from './commands/import.js';
 import { addMigrate } from './commands/migrate.js';
+import { addPurge } from './commands/purge.js';
 import { addServe } from './commands/serve.js';
+import { addSessions } from './commands/sessions.js';
+import { addShow } from './commands/show.js';
+import { addTail } from './commands/tail.js';
 import { giveUp } from './process.js';
 
 const { version, description } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
@@ -19,6 +23,13 @@ const program = new Command('lifeline')
 
 addServe(program);
 addMigrate(program);
+addSessions(program);
+addShow(program);
+addTail(program);
 addImport(program);
+addPurge(program);
+
+// Whoever reads the output may have seen enough, as `head` has.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
 
 await program.parseAsync().catch(giveUp);

@@ -28,6 +28,14 @@ export class Report {
     if (events > 0) this.late.set(session, (this.late.get(session) ?? 0) + events);
   }
 
+  /** The report for programs. */
+  toJSON() {
+    const { sessions, known, events, commands, checkpoints, skips, outside, refusals } = this;
+    const skipped = skips.map(({ file, line, reason }) => ({ file, line, reason }));
+    const late = Object.fromEntries(this.late);
+    return { sessions, known, events, commands, checkpoints, skipped, late, outside, refusals };
+  }
+
   /** The report as lines of text. */
   lines(): string[] {
     const seconds = (performance.now() - this.#begin) / 1000;

@@ -29,6 +29,14 @@ describe('lifeline import claude-code', () => {
     expect(rest).toEqual(['skipped: 1', `  ${path}:2 is not JSON`]);
   });
 
+  it('ends with the report as one JSON document for programs', async () => {
+    const { code, stdout, stderr } = await lifeline(path, '--json', '--url', target.url);
+    expect([code, stderr]).toEqual([0, `1 of 1: ${SID}.jsonl\n`]);
+    const skipped = [{ file: path, line: 2, reason: 'is not JSON' }];
+    const nothing = { sessions: 0, events: 0, commands: 0, checkpoints: 0, late: {}, outside: [], refusals: [] };
+    expect(JSON.parse(stdout)).toEqual({ ...nothing, known: 1, skipped });
+  });
+
   it('finds the endpoint where only the server is given', async () => {
     expect(await lifeline(folder.path, '--url', new URL(target.url).origin)).toMatchObject({ code: 0 });
   });

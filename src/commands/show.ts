@@ -1,0 +1,29 @@
+import type { Command } from 'commander';
+import { ShowSessionDocument } from '../client/operation.js';
+import { addUrl, connect } from './endpoint.js';
+import { portrait } from './portrait.js';
+import { say, sayJson } from './print.js';
+import { findSession } from './reference.js';
+
+interface Options {
+  url: string;
+  json: boolean;
+}
+
+export function addShow(program: Command): void {
+  addUrl(
+    program
+      .command('show <ref>')
+      .description('show one session, by its id, a handle, the beginning of one, or its epic'),
+  )
+    .option('--json', 'as one JSON document', false)
+    .action(run);
+}
+
+async function run(ref: string, { url, json }: Options): Promise<void> {
+  const { client } = await connect(url);
+  const { id } = await findSession(client, ref);
+  const { session } = await client.request(ShowSessionDocument, { id });
+  if (!session) throw new Error(`Session ${id} has just been deleted.`);
+  await (json ? sayJson(session) : say(portrait(session).join('\n')));
+}
