@@ -1,6 +1,6 @@
 // What another system recorded is brought as it stood there: its runs and sessions with their states and times, known by
 // their external ids, referring to each other by these. A session that has ended says when; one that is open says nothing of
-// an end; and nobody is his own ancestor.
+// an end, and its agent's name is no other open one's; and nobody is his own ancestor.
 import { checkJson } from './json.js';
 import {
   checkInstanceId,
@@ -14,7 +14,14 @@ import {
 } from './limits.js';
 import { ESCALATION_LEVEL_MAX } from './liveness.js';
 import type { RunStatus } from './run.js';
-import type { EndReason, LifecycleState, Outcome, SessionKind, StartReason } from './session.js';
+import {
+  isOpen,
+  type EndReason,
+  type LifecycleState,
+  type Outcome,
+  type SessionKind,
+  type StartReason,
+} from './session.js';
 import { checkWorkspace, type Workspace } from './workspace.js';
 
 export interface ImportedRun {
@@ -62,19 +69,32 @@ export function checkImport(
   now: Date,
 ): void {
   checkName(issues, 'input.source', source);
-  for (const [path, list] of [['input.runs', runs] as const, ['input.sessions', sessions] as const]) {
-    if (list.length > IMPORTS_MAX_PER_CALL) issues.add(path, `must have at most ${IMPORTS_MAX_PER_CALL} entries`);
-    checkDistinct(issues, path, list);
+  for (const [path, { length }] of [['input.runs', runs] as const, ['input.sessions', sessions] as const]) {
+    if (length > IMPORTS_MAX_PER_CALL) issues.add(path, `must have at most ${IMPORTS_MAX_PER_CALL} entries`);
   }
+  checkDistinct(issues, 'input.runs', 'externalId', runs);
+  checkDistinct(issues, 'input.runs', 'coordinatorName', runs, ({ status }) => status === 'ACTIVE');
+  checkDistinct(issues, 'input.sessions', 'externalId', sessions);
+  checkDistinct(issues, 'input.sessions', 'instanceId', sessions);
+  checkDistinct(issues, 'input.sessions', 'agentName', sessions, ({ state }) => isOpen(state));
   for (const [index, run] of runs.entries()) checkRun(issues, `input.runs.${index}`, run, now);
   for (const [index, session] of sessions.entries()) checkSession(issues, `input.sessions.${index}`, session, now);
 }
 
-function checkDistinct(issues: Issues, path: string, list: readonly { externalId: string }[]): void {
+/** Of those that count, no two may have the same in that field. */
+function checkDistinct<Entry extends Partial<Record<Field, string | null>>, Field extends string>(
+  issues: Issues,
+  path: string,
+  field: Field,
+  list: readonly Entry[],
+  counts: (entry: Entry) => boolean = () => true,
+): void {
   const seen = new Set<string>();
-  for (const [index, { externalId }] of list.entries()) {
-    if (seen.has(externalId)) issues.add(`${path}.${index}.externalId`, 'must not stand twice in one call');
-    seen.add(externalId);
+  for (const [index, entry] of list.entries()) {
+    const value = entry[field];
+    if (value == null || !counts(entry)) continue;
+    if (seen.has(value)) issues.add(`${path}.${index}.${field}`, 'must not stand twice in one call');
+    seen.add(value);
   }
 }
 
@@ -128,11 +148,11 @@ function checkSession(issues: Issues, path: string, session: ImportedSession, no
   }
 }
 
-/** The sessions with ancestors and spawners before those who name them. */
+/** The sessions in the order in which they began, but ancestors and spawners before those who name them. */
 export function ancestorsFirst(issues: Issues, sessions: readonly ImportedSession[]): ImportedSession[] {
   const byId = new Map(sessions.map((session, index) => [session.externalId, { session, index }]));
   const ordered = new Set<ImportedSession>();
-  for (const root of sessions) {
+  for (const root of sessions.toSorted((one, other) => one.startedAt.getTime() - other.startedAt.getTime())) {
     // Not by recursion: a chain may be longer than the stack is deep.
     const path = [root];
     const onPath = new Set(path);

@@ -38,11 +38,13 @@ export async function importSessions(
   const ordered = ancestorsFirst(issues, input.sessions);
   issues.throwIfAny();
   return transact(store, caller, async (tx) => {
+    await takeTurn(tx);
     const known = await readKnown(tx, input);
     refuseUnknownReferences(input, known);
-    const unchanged = known.runs.size + known.sessions.size;
     const newRuns = input.runs.filter(({ externalId }) => !known.runs.has(externalId));
     const newSessions = ordered.filter(({ externalId }) => !known.sessions.has(externalId));
+    await refuseTakenInstances(tx, input.sessions, newSessions);
+    const created = newRuns.length + newSessions.length;
 
     await insertRuns(tx, newRuns, known);
     await insertSessions(tx, newSessions, known, input.source);
@@ -50,35 +52,38 @@ export async function importSessions(
     return {
       runs: input.runs.flatMap(({ externalId }) => known.runs.get(externalId) ?? []),
       sessions: input.sessions.flatMap(({ externalId }) => known.sessions.get(externalId) ?? []),
-      created: newRuns.length + newSessions.length,
-      unchanged: unchanged - known.onlyNamed,
+      created,
+      unchanged: input.runs.length + input.sessions.length - created,
     };
   });
+}
+
+// Any number will do, as long as nobody else in this database takes the same.
+const LOCK = 7_361_530;
+
+/** Imports of a project take turns: what an equal one has brought meanwhile is known, and not in the way. */
+async function takeTurn({ db, projectId }: Transaction): Promise<void> {
+  await db.$executeRaw`SELECT pg_advisory_xact_lock(${LOCK}::int, hashtext(${projectId}))`;
 }
 
 /** What is there, by external id; grows with what is made. */
 interface Known {
   runs: Map<string, Run>;
   sessions: Map<string, Session>;
-  /** How many of these the call only refers to. */
-  onlyNamed: number;
 }
 
 async function readKnown(tx: Transaction, { runs, sessions }: ImportSessionsInput): Promise<Known> {
   const { projectId } = tx;
   const runIds = new Set([...runs.map((run) => run.externalId), ...sessions.flatMap((s) => s.runExternalId ?? [])]);
-  const listed = new Set([...runs, ...sessions].map(({ externalId }) => externalId));
   const sessionIds = new Set([
     ...runs.flatMap((run) => run.coordinatorExternalId ?? []),
     ...sessions.flatMap((s) => [s.externalId, s.parentExternalId ?? [], s.spawnedByExternalId ?? []].flat()),
   ]);
   const knownRuns = await tx.db.run.findMany({ where: { projectId, externalId: { in: [...runIds] } } });
   const knownSessions = await tx.db.session.findMany({ where: { projectId, externalId: { in: [...sessionIds] } } });
-  const named = [...knownRuns, ...knownSessions].filter(({ externalId }) => !listed.has(externalId ?? ''));
   return {
     runs: new Map(knownRuns.map((run) => [run.externalId ?? '', run])),
     sessions: new Map(knownSessions.map((session) => [session.externalId ?? '', session])),
-    onlyNamed: named.length,
   };
 }
 
@@ -97,6 +102,26 @@ function refuseUnknownReferences({ runs, sessions }: ImportSessionsInput, known:
     check(runIds, `input.sessions.${index}.runExternalId`, session.runExternalId);
     check(sessionIds, `input.sessions.${index}.parentExternalId`, session.parentExternalId);
     check(sessionIds, `input.sessions.${index}.spawnedByExternalId`, session.spawnedByExternalId);
+  }
+  issues.throwIfAny();
+}
+
+/** @throws ValidationError for each new session whose instance id is another's of the project. */
+async function refuseTakenInstances(
+  { db, projectId }: Transaction,
+  sessions: readonly ImportedSession[],
+  added: readonly ImportedSession[],
+): Promise<void> {
+  const instanceIds = added.flatMap(({ instanceId }) => instanceId ?? []);
+  if (instanceIds.length === 0) return;
+  const holders = await db.session.findMany({
+    where: { projectId, instanceId: { in: instanceIds } },
+    select: { id: true, instanceId: true },
+  });
+  const issues = new Issues();
+  for (const { id, instanceId } of holders) {
+    const index = sessions.findIndex((session) => session.instanceId === instanceId);
+    issues.add(`input.sessions.${index}.instanceId`, `is a handle of session ${encodeId('Session', id)} already`);
   }
   issues.throwIfAny();
 }
