@@ -1,13 +1,18 @@
 import { followLog } from '../store/follow.js';
 import type { Approval } from '../store/store.js';
 import { builder } from './builder.js';
-import type { Context } from './context.js';
+import { delivered, type Context } from './context.js';
 import { beginning } from './log.js';
 import { ApprovalNode } from './node.js';
 import { inOrder, namedIn, through } from './stream.js';
 
+interface Settlement {
+  approval: Approval;
+  position: bigint;
+}
+
 /** The approval of each event that tells of one, in the order of the log. */
-function approvals(context: Context, after: bigint | null): AsyncGenerator<Approval, void, void> {
+function approvals(context: Context, after: bigint | null): AsyncGenerator<Settlement, void, void> {
   const { store, caller } = context;
   const { projectId } = caller;
   const filter = { types: ['APPROVAL_REQUESTED', 'APPROVAL_RESOLVED'] } as const;
@@ -15,7 +20,12 @@ function approvals(context: Context, after: bigint | null): AsyncGenerator<Appro
     for await (const { events } of batches) {
       const ids = namedIn(events, 'Approval', 'approvalId');
       if (ids.length === 0) continue;
-      yield* inOrder(ids, await store.database.prisma.approval.findMany({ where: { projectId, id: { in: ids } } }));
+      const rows = await store.database.prisma.approval.findMany({ where: { projectId, id: { in: ids } } });
+      for (const event of events) {
+        for (const approval of inOrder(namedIn([event], 'Approval', 'approvalId'), rows)) {
+          yield { approval, position: event.position };
+        }
+      }
     }
   });
 }
@@ -34,6 +44,6 @@ builder.subscriptionField('approvals', (t) =>
       }),
     },
     subscribe: (_, { after }, context) => approvals(context, beginning(context, after)),
-    resolve: (approval) => approval,
+    resolve: ({ approval, position }, _, context) => delivered(context, position, approval),
   }),
 );

@@ -8,4 +8,17 @@ export interface Context {
   readonly requestId: string;
   /** The position of the last durable message that an event stream's client says it has; it wins over `after`. */
   readonly lastEventId?: bigint | null;
+  /** Where a subscription leaves the position of what it delivers, for event streams to name it by. */
+  readonly delivery?: Delivery;
+}
+
+/** The last durable message of one operation; null before it, and where what it delivers is not durable. */
+export interface Delivery {
+  position: bigint | null;
+}
+
+/** What a durable subscription delivers at a position of the log. */
+export function delivered<Value>({ delivery }: Context, position: bigint, value: Value): Value {
+  if (delivery) delivery.position = position;
+  return value;
 }

@@ -3,7 +3,7 @@ import { PAGE_DEFAULT_SIZE, PAGE_MAX_SIZE } from '../domain/limits.js';
 import { followLog } from '../store/follow.js';
 import { readLog, type LogBatch, type LogFilter } from '../store/page.js';
 import { builder } from './builder.js';
-import type { Context } from './context.js';
+import { delivered, type Context } from './context.js';
 import { EventLevelEnum, EventTypeEnum } from './eventType.js';
 import { uuidIn } from './id.js';
 import { EventNode } from './node.js';
@@ -114,6 +114,6 @@ builder.subscriptionField('log', (t) =>
         after: beginning(context, after),
         filter: logFilter(filter),
       }),
-    resolve: (batch) => batch,
+    resolve: (batch, _, context) => delivered(context, batch.position, batch),
   }),
 );

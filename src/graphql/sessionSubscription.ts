@@ -4,7 +4,7 @@ import type { EndReason, LifecycleState, Outcome } from '../domain/session.js';
 import { followLog } from '../store/follow.js';
 import type { Event, Session } from '../store/store.js';
 import { builder } from './builder.js';
-import type { Context } from './context.js';
+import { delivered, type Context } from './context.js';
 import { beginning } from './log.js';
 import { EventNode, SessionNode } from './node.js';
 import { SessionFilter, sessionWhere } from './sessionFilter.js';
@@ -159,26 +159,28 @@ const SILENCE_TYPES = [
   'SESSION_REVIVED',
 ] as const satisfies readonly EventType[];
 
+const atPosition = (moment: Moment, _: object, context: Context) => delivered(context, moment.event.position, moment);
+
 builder.subscriptionFields((t) => ({
   sessionStalled: t.field({
     type: SessionStalled,
     description: 'Stalls, each rise of the escalation level, verdicts of death, recoveries and revivals, in order.',
     args,
     subscribe: (_, { after, filter }, context) => moments(context, SILENCE_TYPES, { after, filter }),
-    resolve: (moment) => moment,
+    resolve: atPosition,
   }),
   sessionEnded: t.field({
     type: SessionEnded,
     description: 'Every end of a session, one by one in the order of the log.',
     args,
     subscribe: (_, { after, filter }, context) => moments(context, ['SESSION_ENDED'], { after, filter }),
-    resolve: (moment) => moment,
+    resolve: atPosition,
   }),
   sessionTransitioned: t.field({
     type: SessionTransitioned,
     description: 'Every change of state, starts and ends included, one by one in the order of the log.',
     args,
     subscribe: (_, { after, filter }, context) => moments(context, STATE_EVENT_TYPES, { after, filter }),
-    resolve: (moment) => moment,
+    resolve: atPosition,
   }),
 }));

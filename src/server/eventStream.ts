@@ -2,6 +2,7 @@
 // to go on after a loss, and tells everybody `complete`, after which no client comes back, when the server closes.
 import type { ExecutionResult, FormattedExecutionResult } from 'graphql';
 import { isAsyncIterable, type FetchAPI, type Plugin } from 'graphql-yoga';
+import type { Context, Delivery } from '../graphql/context.js';
 import { formatResult } from './failure.js';
 import { KEEP_ALIVE_MS } from './limits.js';
 
@@ -35,7 +36,8 @@ export function eventStreams(): EventStreams {
         if (!isAsked && !(isAsyncIterable(payload.result) && payload.resultProcessor)) return;
         payload.setResultProcessor((given, fetchAPI) => {
           const results = given as Results;
-          const body = streamOf(iteratorOf(results), fetchAPI, open);
+          const { delivery } = payload.serverContext as unknown as Context;
+          const body = streamOf(iteratorOf(results), { fetchAPI, open, delivery });
           return new fetchAPI.Response(body, { status: statusOf(results), headers: HEADERS });
         }, 'text/event-stream');
       },
@@ -46,10 +48,16 @@ export function eventStreams(): EventStreams {
   };
 }
 
+interface Surroundings {
+  fetchAPI: FetchAPI;
+  /** How to end each stream that is open. */
+  open: Set<() => void>;
+  delivery: Delivery | undefined;
+}
+
 function streamOf(
   results: AsyncIterator<ExecutionResult>,
-  { ReadableStream, TextEncoder }: FetchAPI,
-  open: Set<() => void>,
+  { fetchAPI: { ReadableStream, TextEncoder }, open, delivery }: Surroundings,
 ): ReadableStream<Uint8Array> {
   const encoder = new TextEncoder();
   let controller: ReadableStreamDefaultController<Uint8Array>;
@@ -78,7 +86,7 @@ function streamOf(
       const turn = await results.next().catch(() => null);
       if (!open.has(end)) return;
       if (turn && !turn.done) {
-        send(message(formatResult(turn.value)));
+        send(message(formatResult(turn.value), delivery?.position ?? null));
         return;
       }
       if (turn) send(COMPLETE);
@@ -89,9 +97,8 @@ function streamOf(
 }
 
 /** What is durable carries its position in the log as `id`, which a client that comes back sends as Last-Event-ID. */
-function message(result: FormattedExecutionResult): string {
-  const [field] = Object.values(result.data ?? {}) as ({ position?: unknown } | null)[];
-  const id = typeof field?.position === 'number' ? `id: ${field.position}\n` : '';
+function message(result: FormattedExecutionResult, position: bigint | null): string {
+  const id = position === null ? '' : `id: ${position}\n`;
   return `event: next\n${id}data: ${JSON.stringify(result)}\n\n`;
 }
 

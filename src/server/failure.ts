@@ -7,6 +7,9 @@ import { maskError } from '../graphql/errors.js';
 
 const MASK = 'INTERNAL_SERVER_ERROR';
 
+/** The response of a request that failed as a whole because the database did; proxies and clients act on the status. */
+const UNAVAILABLE = { status: 503, headers: { 'retry-after': '1' } };
+
 /** An error as a caller may see it. What that hides is logged, with the id of the request where there is one. */
 export function disclose(error: unknown, log: Logger, requestId?: string): GraphQLError {
   const told = maskError(error, requestId);
@@ -72,7 +75,13 @@ export function discloseErrors(log: Logger): Plugin<Context> {
 }
 
 function discloseResult(result: ExecutionResult, log: Logger, requestId: string): ExecutionResult {
-  return result.errors ? { ...result, errors: result.errors.map((error) => disclose(error, log, requestId)) } : result;
+  if (!result.errors) return result;
+  const errors = result.errors.map((error) => disclose(error, log, requestId));
+  const isEmpty = Object.values(result.data ?? {}).every((value) => value === null);
+  if (isEmpty && errors.every(({ extensions }) => extensions.code === 'UNAVAILABLE')) {
+    for (const { extensions } of errors) extensions.http = UNAVAILABLE;
+  }
+  return { ...result, errors };
 }
 
 /** The parser and some rules descend as deep as the document does, and no document is worth a stack of its own. */

@@ -58,7 +58,9 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const { host, port, schema, store, caller, log } = options;
   const streams = eventStreams();
   const yoga = yogaOf({ schema, log, plugins: [streams.plugin] });
-  const contextOf = (requestId: string, lastEventId?: bigint): Context => ({ store, caller, requestId, lastEventId });
+  const contextOf = (requestId: string, lastEventId?: bigint): Context => {
+    return { store, caller, requestId, lastEventId, delivery: { position: null } };
+  };
   const sockets = webSockets({ yoga, contextOf, log });
   let closing = false;
 

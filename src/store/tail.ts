@@ -123,7 +123,9 @@ export class LogTail {
       if (!stop.signal.aborted) this.#started = null;
       throw error;
     }
-    this.#running = this.#run(stop.signal).finally(unlisten);
+    const running = this.#run(stop.signal).finally(unlisten);
+    if (!stop.signal.aborted) this.#running = running;
+    else await running;
   }
 
   #halt(): void {

@@ -66,4 +66,20 @@ describe('an event stream', () => {
     expect(log.events[0]?.position).toBe(position + 1);
     expect(id).toBe(String(log.position));
   });
+
+  it('names the position also where the client does not ask for it, or under another name', async () => {
+    const [started] = await transports.HTTP(app.url, {
+      query: 'mutation { startSession(input: {}) { session { id } position } }',
+    });
+    const { position, session } = started?.data?.startSession as { position: number; session: { id: string } };
+    for (const selection of ['to', 'position: to', 'where: position to']) {
+      const query = `subscription { sessionTransitioned(after: ${position - 1}) { ${selection} } }`;
+      const stream = await open(app.url, posted({ query }, { accept: 'text/event-stream' }));
+      let text = '';
+      stream.on('data', (chunk: Buffer) => (text += chunk.toString()));
+      await expect.poll(() => text).toMatch(/^data: .*\n\n/m);
+      stream.destroy();
+      expect(/^id: (.*)$/m.exec(text)?.[1], `${session.id} by ${selection}`).toBe(String(position));
+    }
+  });
 });
