@@ -7,7 +7,7 @@ import { OCCURRED_AT, POSITION } from './payload.js';
 
 const CommandInput = builder.inputType('CommandInput', {
   description:
-    'A command to log. Secrets in its parameters, result, error and context are redacted before it is stored.',
+    'A command to log. Secrets in its action, parameters, result, error and context are redacted before it is stored.',
   fields: (t) => ({
     commandType: t.string({ required: true, description: COMMAND.commandType }),
     action: t.string({ required: true, description: COMMAND.action }),

@@ -85,7 +85,7 @@ export async function takeCheckpoint(
         workState,
         contextPercent: picture.contextPercent,
         summary: picture.summary == null ? null : redactText(picture.summary).text,
-        pendingWork: [...(picture.pendingWork ?? [])],
+        pendingWork: (picture.pendingWork ?? []).map((step) => redactText(step).text),
         filesModified: [...(picture.filesModified ?? [])],
         branchName: picture.branchName,
         metadata: redacted(picture.metadata ?? {}),

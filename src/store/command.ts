@@ -112,19 +112,21 @@ async function insertCommands(
     const result = redact(command.result);
     const contextData = redact(command.contextData);
     const error = redactText(errorMessage ?? '');
+    const action = redactText(command.action);
     return {
       ...command,
       projectId,
       id: newId(),
       sessionId,
       sequence: first + BigInt(index),
+      action: action.text,
       parameters: nullable(parameters.value),
       result: nullable(result.value),
       contextData: nullable(contextData.value),
       errorMessage: errorMessage == null ? null : error.text,
       tags: [...(tags ?? [])],
       dedupeKey: dedupeKey ?? null,
-      redacted: [parameters, result, contextData, error].some(({ redacted }) => redacted),
+      redacted: [action, parameters, result, contextData, error].some(({ redacted }) => redacted),
       eventSequence: eventSequence + BigInt(index),
       ...(occurredAt && { createdAt: earlier(occurredAt, tx.now) }),
     };

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { mutation, openGraphql, type Data, type TestGraphql } from '../support/graphql.js';
+import { PASSWORD } from '../support/secret.js';
 
 let graphql: TestGraphql;
 
@@ -60,6 +61,13 @@ describe('checkpoints', () => {
     });
     const listed = await graphql.ask('{ checkpoints(type: AUTOMATIC) { nodes { id session { id } } } }');
     expect(listed.checkpoints.nodes).toContainEqual({ id: checkpoint.id, session: { id: sessionId } });
+  });
+
+  it('keep no secret of what is still to be done', async () => {
+    const pendingWork = ['rotate the key', `log in with password=${PASSWORD}`];
+    const input = { sessionId: await start(), workState: {}, pendingWork };
+    const { checkpoint } = await act('createCheckpoint', input, 'checkpoint { pendingWork }');
+    expect(checkpoint.pendingWork).toEqual(['rotate the key', 'log in with password=[REDACTED]']);
   });
 
   it('are answered for once more to the same key', async () => {

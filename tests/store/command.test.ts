@@ -5,6 +5,7 @@ import { logCommands, type CommandInput } from '../../src/store/command.js';
 import { appendEvents } from '../../src/store/event.js';
 import { endSession } from '../../src/store/session.js';
 import type { Caller, Session } from '../../src/store/store.js';
+import { PASSWORD } from '../support/secret.js';
 import { openStore, typesOf } from '../support/store.js';
 
 const { store, database, newCaller, start, read, log, ...fixture } = await openStore();
@@ -64,6 +65,16 @@ describe('commands', () => {
       { parameters: 0, result: false },
       { parameters: '', result: [] },
     ]);
+  });
+
+  test('are kept without the secrets that their action names', async () => {
+    const me = await newCaller();
+    const session = await start(me);
+
+    const { commands } = await logAll(me, session, { action: `curl -H "X-Api-Key: ${PASSWORD}" example.org` });
+
+    expect(commands).toMatchObject([{ action: 'curl -H "X-Api-Key: [REDACTED]" example.org', redacted: true }]);
+    expect(await commandsOf(session)).toEqual(commands);
   });
 
   test('are told by the log without what they carried', async () => {
