@@ -1,7 +1,13 @@
 import { afterAll, describe, expect, test } from 'vitest';
+import { requestApproval } from '../../src/store/approval.js';
+import { createCheckpoint } from '../../src/store/checkpoint.js';
 import { transitionSession } from '../../src/store/conversation.js';
+import { initiateHandoff } from '../../src/store/handoff.js';
+import type { Once } from '../../src/store/idempotency.js';
+import { restoreCheckpoint } from '../../src/store/restore.js';
 import { createRun } from '../../src/store/run.js';
 import { endSession, startSession, type StartSessionInput } from '../../src/store/session.js';
+import { sendSignal } from '../../src/store/signal.js';
 import type { Caller } from '../../src/store/store.js';
 import { openStore, typesOf } from '../support/store.js';
 
@@ -11,28 +17,77 @@ afterAll(() => fixture[Symbol.asyncDispose]());
 const conversation = { platform: 'slack', externalId: 'C1/42' };
 const begin = (caller: Caller, input: Partial<StartSessionInput>) =>
   startSession(store, caller, { kind: 'AGENT', takeOver: false, ...input });
-/** What does a key's first call name, and how is that call made? */
-const mutations = [
-  { mutation: 'startSession', call: (me: Caller) => begin(me, { idempotencyKey: 'k', agentName: 'coder' }) },
+const take = (me: Caller, sessionId: string) =>
+  createCheckpoint(store, me, {
+    idempotencyKey: 'k',
+    sessionId,
+    type: 'MANUAL',
+    trigger: 'MANUAL',
+    workState: { a: 1 },
+  });
+
+/** How each call with a key is made, at a session that is there before it where it needs one. */
+const mutations: { mutation: string; call: (me: Caller, sessionId: string) => Promise<Once<object>> }[] = [
+  { mutation: 'startSession', call: (me) => begin(me, { idempotencyKey: 'k', agentName: 'coder' }) },
   {
     mutation: 'transitionSession',
-    call: (me: Caller) =>
-      transitionSession(store, me, { idempotencyKey: 'k', conversation, trigger: 'PLAN_TO_EXECUTE' }),
+    call: (me) => transitionSession(store, me, { idempotencyKey: 'k', conversation, trigger: 'PLAN_TO_EXECUTE' }),
   },
   {
-    mutation: 'createRun',
-    call: (me: Caller) => createRun(store, me, { idempotencyKey: 'k', coordinatorName: 'boss' }),
+    mutation: 'endSession',
+    call: (me, sessionId) =>
+      endSession(store, me, { idempotencyKey: 'k', sessionId, reason: 'FINISHED', outcome: 'SUCCESS' }),
+  },
+  { mutation: 'createRun', call: (me) => createRun(store, me, { idempotencyKey: 'k', coordinatorName: 'boss' }) },
+  { mutation: 'createCheckpoint', call: take },
+  {
+    mutation: 'initiateHandoff',
+    call: (me, sessionId) => {
+      const checkpoint = { workState: { a: 1 } };
+      return initiateHandoff(store, me, { idempotencyKey: 'k', sessionId, reason: 'CRASH', checkpoint });
+    },
+  },
+  {
+    mutation: 'restoreCheckpoint',
+    call: async (me, sessionId) => {
+      const { id } = (await database.prisma.checkpoint.findFirst({ where: { sessionId } }))!;
+      return restoreCheckpoint(store, me, { idempotencyKey: 'k', checkpointId: id, fork: true, agentName: 'try' });
+    },
+  },
+  {
+    mutation: 'requestApproval',
+    call: (me, sessionId) =>
+      requestApproval(store, me, {
+        idempotencyKey: 'k',
+        sessionId,
+        type: 'PLAN',
+        question: 'Go on?',
+        timeoutSeconds: 300,
+      }),
+  },
+  {
+    mutation: 'sendSignal',
+    call: (me, sessionId) => sendSignal(store, me, { idempotencyKey: 'k', sessionId, kind: 'NUDGE' }),
   },
 ];
+
+/** A session that has a checkpoint, and the key is free. */
+async function prepare(me: Caller): Promise<string> {
+  const { id: sessionId } = await start(me);
+  await take(me, sessionId);
+  await database.prisma.idempotencyKey.deleteMany({ where: { projectId: me.projectId } });
+  return sessionId;
+}
 
 describe.for(mutations)('$mutation with an idempotency key', ({ call }) => {
   test('answers a second call as the first, position and all, and does nothing', async () => {
     const me = await newCaller();
-    const first = await call(me);
+    const sessionId = await prepare(me);
+    const first = await call(me, sessionId);
     await start(me);
     const before = await log(me);
 
-    const second = await call(me);
+    const second = await call(me, sessionId);
 
     expect(second).toEqual({ ...first, replayed: true });
     expect(await log(me)).toEqual(before);
@@ -40,13 +95,24 @@ describe.for(mutations)('$mutation with an idempotency key', ({ call }) => {
 
   test('happens once of ten equal calls at once', async () => {
     const me = await newCaller();
+    const sessionId = await prepare(me);
 
-    const answers = await Promise.all(Array.from({ length: 10 }, () => call(me)));
+    const answers = await Promise.all(Array.from({ length: 10 }, () => call(me, sessionId)));
 
     expect(answers.filter(({ replayed }) => !replayed)).toHaveLength(1);
     const [first, ...others] = answers.map((answer) => ({ ...answer, replayed: null }));
     for (const other of others) expect(other).toEqual(first);
     expect((await log(me)).at(-1)!.position).toBe(answers[0]!.position);
+  });
+
+  test('is in conflict with what the key was used for before', async () => {
+    const me = await newCaller();
+    const sessionId = await prepare(me);
+    await begin(me, { idempotencyKey: 'k', title: 'another call' });
+    const before = await log(me);
+
+    await expect(call(me, sessionId)).rejects.toMatchObject({ code: 'IDEMPOTENCY_CONFLICT', extensions: { key: 'k' } });
+    expect(await log(me)).toEqual(before);
   });
 });
 
@@ -83,6 +149,17 @@ describe('an idempotency key', () => {
 
     expect(await end()).toMatchObject({ alreadyEnded: false, replayed: false });
     expect(await end()).toMatchObject({ alreadyEnded: false, replayed: true });
+  });
+
+  test('is answered for after the end of the session too, and that is no late write', async () => {
+    const me = await newCaller();
+    const { id: sessionId } = await start(me);
+    const first = await take(me, sessionId);
+    await endSession(store, me, { sessionId, reason: 'FINISHED', outcome: 'SUCCESS' });
+    const before = await log(me);
+
+    expect(await take(me, sessionId)).toEqual({ ...first, replayed: true });
+    expect(await log(me)).toEqual(before);
   });
 
   test('is kept of a call that had nothing to write, too', async () => {
