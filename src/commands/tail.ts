@@ -38,7 +38,8 @@ async function run({ url, after, session: ref, types, json }: Options): Promise<
     if (isFirst && after === undefined)
       await say(`following the log after ${position}; to stop it, press Ctrl+C`, process.stderr);
     isFirst = false;
-    if (trimmedBefore !== null) await say(`what stood before ${trimmedBefore} has been removed`, process.stderr);
+    if (trimmedBefore !== null)
+      await say(`entries have been removed; the next one left is ${trimmedBefore}`, process.stderr);
     if (events.length > 0) await say(events.map(json ? (event) => JSON.stringify(event) : lineOf).join('\n'));
   }
 }

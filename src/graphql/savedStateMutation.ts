@@ -1,4 +1,5 @@
-import { resumeSession, saveState, suspendSession } from '../store/savedState.js';
+import { saveState } from '../store/savedState.js';
+import { resumeSession, suspendSession } from '../store/suspension.js';
 import { builder } from './builder.js';
 import { decoded } from './id.js';
 import { SavedStateNode, SessionNode } from './node.js';

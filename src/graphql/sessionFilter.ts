@@ -71,7 +71,8 @@ export function sessionWhere(
     pulse: given(silentForSeconds, (seconds) => ({
       lastActivityAt: { lte: new Date(store.now().getTime() - seconds * 1000) },
     })),
-    OR: given(search, holding),
+    // An empty text is held by everything, also by what has no text at all.
+    OR: given(search || null, holding),
   };
 }
 

@@ -4,6 +4,7 @@ import type { Session, Signal } from '../database/client.js';
 import { checkRange, checkTitle, Issues } from '../domain/limits.js';
 import { recommend, type RecommendedAction } from '../domain/signal.js';
 import { lockOpenSession, moveSession } from './lifecycle.js';
+import { redactedText } from './redacted.js';
 import { SESSION_COLUMNS } from './row.js';
 import { pendingSignals } from './signal.js';
 import type { Caller, Store } from './store.js';
@@ -35,7 +36,9 @@ export async function heartbeat(
   checkTitle(issues, 'input.currentEpic', input.currentEpic);
   checkTitle(issues, 'input.activity', input.activity);
   issues.throwIfAny();
-  const beat = (await plainBeat(store, caller, input)) ?? (await tellingBeat(store, caller, input));
+  const { currentEpic, activity } = input;
+  const said = { ...input, currentEpic: redactedText(currentEpic), activity: redactedText(activity) };
+  const beat = (await plainBeat(store, caller, said)) ?? (await tellingBeat(store, caller, said));
   const { session, contextPercent, isWanted } = beat;
   const signals = isWanted ? await pendingSignals(store.database.prisma, caller.projectId, input.sessionId) : [];
   const kinds = signals.map(({ kind }) => kind);

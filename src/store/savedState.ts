@@ -1,16 +1,8 @@
-import { Prisma, type SavedState, type Session } from '../database/client.js';
-import { NotResumableError, VersionConflictError } from '../domain/errors.js';
+import { Prisma, type SavedState } from '../database/client.js';
+import { VersionConflictError } from '../domain/errors.js';
 import { encodeId, newId } from '../domain/id.js';
 import { checkJson } from '../domain/json.js';
-import {
-  checkInstant,
-  checkName,
-  checkNote,
-  checkRange,
-  checkTitle,
-  DOCUMENT_MAX_BYTES,
-  Issues,
-} from '../domain/limits.js';
+import { checkInstant, checkName, checkRange, checkTitle, DOCUMENT_MAX_BYTES, Issues } from '../domain/limits.js';
 import { SAVED_STATE_KEPT_SECONDS } from '../domain/savedState.js';
 import { lockOpenSession, moveSession } from './lifecycle.js';
 import { redacted } from './redacted.js';
@@ -83,69 +75,10 @@ export async function saveState(
   });
 }
 
-export interface SuspendSessionInput {
-  sessionId: string;
-  note?: string | null;
-}
-
-/** Puts a live session to sleep, and its saved state with it. @throws IllegalTransitionError */
-export async function suspendSession(
-  store: Store,
-  caller: Caller,
-  { sessionId, note }: SuspendSessionInput,
-): Promise<{ session: Session; position: bigint }> {
-  const issues = new Issues();
-  checkNote(issues, 'input.note', note);
-  issues.throwIfAny();
-  return transact(store, caller, async (tx) => {
-    const session = await lockOpenSession(tx, sessionId);
-    const suspended = await moveSession(tx, session, 'suspend', { note });
-    if (suspended !== session) await markState(tx, sessionId, 'ACTIVE', 'SUSPENDED');
-    return { session: suspended };
-  });
-}
-
-/**
- * Wakes a suspended session; of two callers one wins.
- * @throws NotResumableError where it is not suspended, or its saved state has expired.
- */
-export async function resumeSession(
-  store: Store,
-  caller: Caller,
-  { sessionId }: { sessionId: string },
-): Promise<{ session: Session; position: bigint }> {
-  return transact(store, caller, async (tx) => {
-    const session = await lockOpenSession(tx, sessionId);
-    const { state } = session;
-    if (state !== 'SUSPENDED') throw new NotResumableError({ sessionId, state, reason: `it is ${state}` });
-    const saved = await openStateOf(tx, sessionId);
-    if (saved?.expiresAt && saved.expiresAt <= tx.now) {
-      const reason = `its saved state expired at ${saved.expiresAt.toISOString()}`;
-      throw new NotResumableError({ sessionId, state, reason });
-    }
-    tx.showLife(sessionId);
-    const resumed = await moveSession(tx, session, 'resume');
-    await markState(tx, sessionId, 'SUSPENDED', 'ACTIVE');
-    return { session: resumed };
-  });
-}
-
 /** The session's state that is ACTIVE or SUSPENDED; under the lock on the session nobody else changes it. */
-function openStateOf(tx: Transaction, sessionId: string): Promise<SavedState | null> {
+export function openStateOf(tx: Transaction, sessionId: string): Promise<SavedState | null> {
   return tx.db.savedState.findFirst({
     where: { projectId: tx.projectId, sessionId, status: { in: ['ACTIVE', 'SUSPENDED'] } },
-  });
-}
-
-async function markState(
-  tx: Transaction,
-  sessionId: string,
-  from: 'ACTIVE' | 'SUSPENDED',
-  to: 'ACTIVE' | 'SUSPENDED',
-): Promise<void> {
-  await tx.db.savedState.updateMany({
-    where: { projectId: tx.projectId, sessionId, status: from },
-    data: { status: to, updatedAt: tx.now },
   });
 }
 

@@ -28,7 +28,7 @@ import { RetryTransaction } from './conflict.js';
 import { transactOnce, type Once } from './idempotency.js';
 import { endLocked, lockOpenSession, lockSession, successorOf } from './lifecycle.js';
 import { lockHolders, lockName, newestAt, openConversation, refuseHolder, type ConversationKey } from './place.js';
-import { redacted } from './redacted.js';
+import { redacted, redactedText } from './redacted.js';
 import { earlier, inheritedRun, requireActiveRun } from './run.js';
 import type { Caller, Store } from './store.js';
 import { transact, type Transaction } from './transaction.js';
@@ -143,8 +143,9 @@ interface Beginning {
 export async function insertSession(
   tx: Transaction,
   row: Prisma.SessionCreateManyInput,
-  { occurredAt, contextPercent = null, currentEpic = null }: Beginning = {},
+  { occurredAt, contextPercent = null, currentEpic: epic = null }: Beginning = {},
 ): Promise<Session> {
+  const currentEpic = redactedText(epic);
   const startedAt = occurredAt ? { startedAt: earlier(occurredAt, tx.now) } : {};
   const [session] = await tx.db.session.createManyAndReturn({ data: [{ ...row, ...startedAt }] });
   if (!session) throw new Error('the insert of a session answered with no row');

@@ -5,7 +5,7 @@ import { createCheckpoint } from '../../src/store/checkpoint.js';
 import { appendEvents } from '../../src/store/event.js';
 import { heartbeat } from '../../src/store/heartbeat.js';
 import { reviveSession } from '../../src/store/revive.js';
-import { resumeSession, suspendSession } from '../../src/store/savedState.js';
+import { resumeSession, suspendSession } from '../../src/store/suspension.js';
 import { endSession } from '../../src/store/session.js';
 import { openGraphql, type Data, type TestGraphql } from '../support/graphql.js';
 

@@ -3,7 +3,7 @@ import { encodeId } from '../../src/domain/id.js';
 import { DOCUMENT_MAX_BYTES } from '../../src/domain/limits.js';
 import { createCheckpoint, type CreateCheckpointInput } from '../../src/store/checkpoint.js';
 import { appendEvents } from '../../src/store/event.js';
-import { suspendSession } from '../../src/store/savedState.js';
+import { suspendSession } from '../../src/store/suspension.js';
 import type { Caller, Checkpoint, Session } from '../../src/store/store.js';
 import { openStore, typesOf } from '../support/store.js';
 

@@ -1,7 +1,7 @@
 import { afterAll, describe, expect, test } from 'vitest';
 import { heartbeat } from '../../src/store/heartbeat.js';
 import { reviveSession } from '../../src/store/revive.js';
-import { suspendSession } from '../../src/store/savedState.js';
+import { suspendSession } from '../../src/store/suspension.js';
 import type { Caller, Session } from '../../src/store/store.js';
 import { openStore, typesOf } from '../support/store.js';
 
