@@ -35,6 +35,8 @@ export interface Purged {
 // So many sessions go together, and no more than have so many records; but none is ever cut in two.
 const SESSIONS_PER_TRANSACTION = 50;
 const RECORDS_PER_TRANSACTION = 5_000;
+// A session may have millions of events, and goes whole.
+const TRANSACTION_MAX_MS = 15 * 60_000;
 
 const NOTHING: Purged = { sessions: 0, events: 0, checkpoints: 0, commands: 0 };
 
@@ -51,9 +53,8 @@ export async function purgeSessions(
   }
   const total = { ...NOTHING };
   for (;;) {
-    const { position, ...purged } = await transact(store, caller, async (tx) =>
-      removeSessions(tx, await lockMatching(tx, where)),
-    );
+    const remove = async (tx: Transaction) => removeSessions(tx, await lockMatching(tx, where));
+    const { position, ...purged } = await transact(store, caller, remove, { timeoutMs: TRANSACTION_MAX_MS });
     for (const kind of Object.keys(total) as (keyof Purged)[]) total[kind] += purged[kind];
     if (purged.sessions === 0) return { ...total, dryRun, position };
   }

@@ -83,14 +83,19 @@ export async function transact<T extends object>(
   store: Store,
   caller: Caller,
   work: (tx: Transaction) => Promise<T>,
+  /** How long one run may take, where that is more than a mutation may. */
+  { timeoutMs }: { timeoutMs?: number } = {},
 ): Promise<{ position: bigint } & T> {
   for (let attempt = 1; ; attempt++) {
     try {
-      const { result, position, grew } = await store.database.prisma.$transaction(async (db) => {
-        const tx = new Transaction(db, caller, store.now());
-        const result = await work(tx);
-        return { result, ...(await tx.finish()) };
-      });
+      const { result, position, grew } = await store.database.prisma.$transaction(
+        async (db) => {
+          const tx = new Transaction(db, caller, store.now());
+          const result = await work(tx);
+          return { result, ...(await tx.finish()) };
+        },
+        { timeout: timeoutMs },
+      );
       if (grew) store.bus.announce(caller.projectId, Number(position));
       return { position, ...result };
     } catch (error) {

@@ -62,6 +62,23 @@ describe('a failure of the database is UNAVAILABLE', () => {
     await database.close();
   });
 
+  test('where a transaction takes longer than it may', async () => {
+    const slow = transact(
+      store,
+      caller,
+      async (tx) => {
+        await tx.db.$queryRaw`SELECT pg_sleep(0.2)::text`;
+        return {};
+      },
+      { timeoutMs: 50 },
+    );
+
+    await expect(slow).rejects.toMatchObject({
+      code: 'UNAVAILABLE',
+      message: expect.stringContaining('took too long') as string,
+    });
+  });
+
   test('where it ends the connection', async () => {
     const broken = transact(store, caller, async (tx) => {
       await tx.db.$queryRaw`SELECT pg_terminate_backend(pg_backend_pid())`;
