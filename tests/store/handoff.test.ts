@@ -206,10 +206,11 @@ describe('a completed handoff', () => {
 
   test('of another project, or of none, is not found', async () => {
     const me = await newCaller();
+    const other = await newCaller();
     const offered = await initiate(me, await start(me));
 
-    for (const attempt of [complete(await newCaller(), offered), complete(me, { id: newId() })]) {
-      await expect(attempt).rejects.toMatchObject({ code: 'NOT_FOUND', extensions: { kind: 'Handoff' } });
+    for (const attempt of [() => complete(other, offered), () => complete(me, { id: newId() })]) {
+      await expect(attempt()).rejects.toMatchObject({ code: 'NOT_FOUND', extensions: { kind: 'Handoff' } });
     }
   });
 });

@@ -181,10 +181,11 @@ describe('a restored session', () => {
 
   test('of another project’s checkpoint, or of none, is refused', async () => {
     const me = await newCaller();
+    const other = await newCaller();
     const checkpoint = await take(me, await start(me));
 
-    for (const attempt of [restore(await newCaller(), checkpoint), restore(me, { id: newId() })]) {
-      await expect(attempt).rejects.toMatchObject({ code: 'NOT_FOUND', extensions: { kind: 'Checkpoint' } });
+    for (const attempt of [() => restore(other, checkpoint), () => restore(me, { id: newId() })]) {
+      await expect(attempt()).rejects.toMatchObject({ code: 'NOT_FOUND', extensions: { kind: 'Checkpoint' } });
     }
   });
 });
