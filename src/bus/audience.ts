@@ -1,31 +1,29 @@
-import type { Hint } from './bus.js';
-
-/** Who listens to which project in this process. */
-export class Audience {
-  readonly #listeners = new Map<string, Set<(hint: Hint) => void>>();
+/** Who listens to which topic in this process. */
+export class Audience<Message> {
+  readonly #listeners = new Map<string, Set<(message: Message) => void>>();
 
   /** Adds a listener, the same function as often as it is given; the answer takes it away again, once. */
-  add(projectId: string, onHint: (hint: Hint) => void): () => void {
-    const listeners = this.#listeners.get(projectId) ?? new Set();
-    this.#listeners.set(projectId, listeners);
+  add(topic: string, onMessage: (message: Message) => void): () => void {
+    const listeners = this.#listeners.get(topic) ?? new Set();
+    this.#listeners.set(topic, listeners);
     // A function of its own for every call: one function may listen twice.
-    const listener = (hint: Hint): void => onHint(hint);
+    const listener = (message: Message): void => onMessage(message);
     listeners.add(listener);
     return () => {
-      if (listeners.delete(listener) && listeners.size === 0) this.#listeners.delete(projectId);
+      if (listeners.delete(listener) && listeners.size === 0) this.#listeners.delete(topic);
     };
   }
 
-  has(projectId: string): boolean {
-    return this.#listeners.has(projectId);
+  has(topic: string): boolean {
+    return this.#listeners.has(topic);
   }
 
-  projects(): string[] {
+  topics(): string[] {
     return [...this.#listeners.keys()];
   }
 
-  tell(projectId: string, hint: Hint): void {
-    for (const listener of this.#listeners.get(projectId) ?? []) listener(hint);
+  tell(topic: string, message: Message): void {
+    for (const listener of this.#listeners.get(topic) ?? []) listener(message);
   }
 
   clear(): void {

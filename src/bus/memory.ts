@@ -1,27 +1,41 @@
 import { Audience } from './audience.js';
-import type { Bus } from './bus.js';
+import { beatOutbox, newestOf } from './beat.js';
+import type { Beat, Bus, Hint } from './bus.js';
 import { Outbox } from './outbox.js';
 
 /** The bus of a single process: it is never degraded, and loses nothing but what `close` cuts off. */
 export function memoryBus(): Bus {
-  const audience = new Audience();
-  const outbox = new Outbox((hints) => {
-    for (const [projectId, position] of hints) audience.tell(projectId, position);
+  const hintAudience = new Audience<Hint>();
+  const beatAudience = new Audience<readonly Beat[]>();
+  const hints = new Outbox<number>({
+    send(positions) {
+      for (const [projectId, position] of positions) hintAudience.tell(projectId, position);
+    },
+    merge: Math.max,
+  });
+  const beats = beatOutbox((told) => {
+    for (const [projectId, newest] of told) beatAudience.tell(projectId, [...newest.values()]);
   });
   let closed = false;
 
   return {
     announce(projectId, position) {
-      if (!closed) outbox.put(projectId, position);
+      if (!closed) hints.put(projectId, position);
     },
     listen(projectId, onHint) {
-      return Promise.resolve(closed ? () => undefined : audience.add(projectId, onHint));
+      return Promise.resolve(closed ? () => undefined : hintAudience.add(projectId, onHint));
+    },
+    tellBeats(projectId, told) {
+      if (!closed) beats.put(projectId, newestOf(told));
+    },
+    listenBeats(projectId, onBeats) {
+      return Promise.resolve(closed ? () => undefined : beatAudience.add(projectId, onBeats));
     },
     status: () => 'ok',
     close() {
       closed = true;
-      outbox.clear();
-      audience.clear();
+      for (const outbox of [hints, beats]) outbox.clear();
+      for (const audience of [hintAudience, beatAudience]) audience.clear();
       return Promise.resolve();
     },
   };

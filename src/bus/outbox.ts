@@ -1,34 +1,40 @@
+interface Options<Value> {
+  /** Must neither throw nor reject. */
+  send: (values: ReadonlyMap<string, Value>) => Promise<void> | void;
+  /** What is kept of a topic's value when another one comes. */
+  merge: (kept: Value, next: Value) => Value;
+}
+
 /**
- * Holds the newest position of each project until the end of the tick, and while `send` is busy: never more than one entry
- * a project, however long that takes. One `send` at a time.
+ * Holds what is to be told of each topic until the end of the tick, and while `send` is busy: never more than `merge` keeps
+ * of a topic, however long that takes. One `send` at a time.
  */
-export class Outbox {
-  readonly #send: (hints: ReadonlyMap<string, number>) => Promise<void> | void;
-  #hints = new Map<string, number>();
+export class Outbox<Value> {
+  readonly #options: Options<Value>;
+  #values = new Map<string, Value>();
   #scheduled = false;
 
-  /** `send` must neither throw nor reject. */
-  constructor(send: (hints: ReadonlyMap<string, number>) => Promise<void> | void) {
-    this.#send = send;
+  constructor(options: Options<Value>) {
+    this.#options = options;
   }
 
-  put(projectId: string, position: number): void {
-    if (position <= (this.#hints.get(projectId) ?? -1)) return;
-    this.#hints.set(projectId, position);
+  put(topic: string, value: Value): void {
+    const kept = this.#values.get(topic);
+    this.#values.set(topic, kept === undefined ? value : this.#options.merge(kept, value));
     if (this.#scheduled) return;
     this.#scheduled = true;
     setImmediate(() => void this.#flush());
   }
 
   clear(): void {
-    this.#hints.clear();
+    this.#values.clear();
   }
 
   async #flush(): Promise<void> {
-    while (this.#hints.size > 0) {
-      const hints = this.#hints;
-      this.#hints = new Map();
-      await this.#send(hints);
+    while (this.#values.size > 0) {
+      const values = this.#values;
+      this.#values = new Map();
+      await this.#options.send(values);
     }
     this.#scheduled = false;
   }

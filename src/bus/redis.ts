@@ -1,6 +1,8 @@
+import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
 import { Audience } from './audience.js';
-import { projectOf, topicOf, type Bus } from './bus.js';
+import { beatOutbox, decodeBeats, encodeBeats, newestOf } from './beat.js';
+import { beatTopicOf, topicOf, type Beat, type Bus, type Hint } from './bus.js';
 import { Outbox } from './outbox.js';
 import { clusterWire, reasonOf, singleWire } from './wire.js';
 
@@ -13,7 +15,11 @@ const PROBE_MS = 1_000;
  * Throws only where the URL cannot be read.
  */
 export async function redisBus({ url, log }: { url: string; log: Logger }): Promise<Bus> {
-  const audience = new Audience();
+  // Of both, the topics are the channels: no channel is one of hints and of beats.
+  const hintAudience = new Audience<Hint>();
+  const beatAudience = new Audience<readonly Beat[]>();
+  const audiences = [hintAudience, beatAudience];
+  const self = randomUUID();
   // What the present connection bears; false where Redis refused.
   const subscriptions = new Map<string, Promise<boolean>>();
   const unsent = new Map<string, number>();
@@ -23,7 +29,10 @@ export async function redisBus({ url, log }: { url: string; log: Logger }): Prom
 
   const connect = url.startsWith('redis+cluster:') ? clusterWire : singleWire;
   const wire = connect(url, {
-    onMessage: (topic, text) => audience.tell(projectOf(topic), Number(text)),
+    onMessage(topic, text) {
+      if (beatAudience.has(topic)) tellHere(topic, decodeBeats(self, text));
+      else hintAudience.tell(topic, Number(text));
+    },
     onUp: () => void restore(),
     onDown(reason) {
       subscriptions.clear();
@@ -36,51 +45,89 @@ export async function redisBus({ url, log }: { url: string; log: Logger }): Prom
     if (state === 'degraded') void restore();
   }, PROBE_MS).unref();
 
-  const outbox = new Outbox(async (hints) => {
-    await Promise.all(Array.from(hints, ([projectId, position]) => publish(projectId, position)));
+  const hints = new Outbox<number>({
+    async send(positions) {
+      await Promise.all(Array.from(positions, ([topic, position]) => publishHint(topic, position)));
+    },
+    merge: Math.max,
+  });
+  // Whoever listens here hears of a beat without Redis, however slow that is or whether it is there at all.
+  const beatsHere = beatOutbox((told) => {
+    for (const [topic, newest] of told) tellHere(topic, [...newest.values()]);
+  });
+  const beatsElsewhere = beatOutbox(async (told) => {
+    // One message after the other: where Redis is slow, what waits is replaced by what is newer.
+    for (const [topic, newest] of told) {
+      for (const text of encodeBeats(self, newest)) if (!(await publish(topic, text))) return;
+    }
   });
 
-  async function publish(projectId: string, position: number): Promise<boolean> {
+  function tellHere(topic: string, told: readonly Beat[]): void {
+    if (told.length > 0) beatAudience.tell(topic, told);
+  }
+
+  async function publish(topic: string, text: string): Promise<boolean> {
     try {
-      await wire.publish(topicOf(projectId), String(position));
+      await wire.publish(topic, text);
       return true;
     } catch (error) {
-      // A server that finds Redis again before this one does has read by then, and has to be told what came later.
-      unsent.set(projectId, Math.max(position, unsent.get(projectId) ?? 0));
       degrade(reasonOf(error));
       return false;
     }
   }
 
-  function publishUnsent(): Promise<boolean>[] {
-    const hints = [...unsent];
-    unsent.clear();
-    return hints.map(([projectId, position]) => publish(projectId, position));
+  async function publishHint(topic: string, position: number): Promise<boolean> {
+    const isSent = await publish(topic, String(position));
+    // A server that finds Redis again before this one does has read by then, and has to be told what came later.
+    if (!isSent) unsent.set(topic, Math.max(position, unsent.get(topic) ?? 0));
+    return isSent;
   }
 
-  function subscribe(projectId: string): Promise<boolean> {
-    const present = subscriptions.get(projectId);
+  function publishUnsent(): Promise<boolean>[] {
+    const positions = [...unsent];
+    unsent.clear();
+    return positions.map(([topic, position]) => publishHint(topic, position));
+  }
+
+  function subscribe(topic: string): Promise<boolean> {
+    const present = subscriptions.get(topic);
     if (present) return present;
-    const subscription = wire.subscribe(topicOf(projectId)).then(
+    const subscription = wire.subscribe(topic).then(
       () => true,
       (error: unknown) => {
-        if (subscriptions.get(projectId) === subscription) subscriptions.delete(projectId);
+        if (subscriptions.get(topic) === subscription) subscriptions.delete(topic);
         degrade(reasonOf(error));
         return false;
       },
     );
-    subscriptions.set(projectId, subscription);
+    subscriptions.set(topic, subscription);
     return subscription;
+  }
+
+  async function listen<Message>(
+    audience: Audience<Message>,
+    topic: string,
+    onMessage: (message: Message) => void,
+  ): Promise<() => void> {
+    if (state === 'closed') return () => undefined;
+    const leave = audience.add(topic, onMessage);
+    if (wire.isUp()) await subscribe(topic);
+    return () => {
+      leave();
+      if (audience.has(topic) || !subscriptions.delete(topic)) return;
+      wire.unsubscribe(topic).catch(() => undefined);
+    };
   }
 
   /** After every return of the connections: all is well again once everything is subscribed; then all read what they missed. */
   async function restore(): Promise<void> {
-    const done = await Promise.all([...audience.projects().map(subscribe), ...publishUnsent()]);
+    const topics = audiences.flatMap((audience) => audience.topics());
+    const done = await Promise.all([...topics.map(subscribe), ...publishUnsent()]);
     if (state === 'closed' || !wire.isUp() || done.includes(false)) return;
     if (state === 'degraded') log.info('Redis is back: changes made through other servers arrive at once again');
     state = 'ok';
     settle();
-    for (const projectId of audience.projects()) audience.tell(projectId, null);
+    for (const topic of hintAudience.topics()) hintAudience.tell(topic, null);
   }
 
   function degrade(reason: string): void {
@@ -93,24 +140,22 @@ export async function redisBus({ url, log }: { url: string; log: Logger }): Prom
   await settled;
   return {
     announce(projectId, position) {
-      if (state !== 'closed') outbox.put(projectId, position);
+      if (state !== 'closed') hints.put(topicOf(projectId), position);
     },
-    async listen(projectId, onHint) {
-      if (state === 'closed') return () => undefined;
-      const leave = audience.add(projectId, onHint);
-      if (wire.isUp()) await subscribe(projectId);
-      return () => {
-        leave();
-        if (audience.has(projectId) || !subscriptions.delete(projectId)) return;
-        wire.unsubscribe(topicOf(projectId)).catch(() => undefined);
-      };
+    listen: (projectId, onHint) => listen(hintAudience, topicOf(projectId), onHint),
+    tellBeats(projectId, told) {
+      if (state === 'closed') return;
+      const topic = beatTopicOf(projectId);
+      beatsHere.put(topic, newestOf(told));
+      if (wire.isUp()) beatsElsewhere.put(topic, newestOf(told));
     },
+    listenBeats: (projectId, onBeats) => listen(beatAudience, beatTopicOf(projectId), onBeats),
     status: () => (state === 'ok' ? 'ok' : 'degraded'),
     async close() {
       state = 'closed';
       clearInterval(probing);
-      audience.clear();
-      outbox.clear();
+      for (const audience of audiences) audience.clear();
+      for (const outbox of [hints, beatsHere, beatsElsewhere]) outbox.clear();
       wire.close();
     },
   };

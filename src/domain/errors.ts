@@ -2,8 +2,9 @@
 // later, the facts that the contract lists for the code, and a sentence that a stranger can act on. Whatever else is
 // thrown is a fault of ours. Ids are taken as they stand in the database and told as TypeIDs.
 import { encodeId, type IdType } from './id.js';
+import type { Role } from './role.js';
 import type { RunStatus } from './run.js';
-import type { EndReason, LifecycleState, Role } from './session.js';
+import type { EndReason, LifecycleState } from './session.js';
 
 /** Every code, and whether the same call may succeed later. */
 export const RETRYABLE = {
@@ -53,7 +54,8 @@ export abstract class DomainError extends Error {
 export class NotFoundError extends DomainError {
   readonly code = 'NOT_FOUND';
   constructor({ kind, ref }: { kind: IdType; ref: string }) {
-    super(`There is no ${noun(kind)} ${quote(ref)} in this project.`, { kind, ref: clip(ref) });
+    const where = kind === 'Project' ? 'on this server' : 'in this project';
+    super(`There is no ${noun(kind)} ${quote(ref)} ${where}.`, { kind, ref: clip(ref) });
   }
 }
 
@@ -195,15 +197,24 @@ export class AmbiguousError extends DomainError {
 
 export class UnauthenticatedError extends DomainError {
   readonly code = 'UNAUTHENTICATED';
-  constructor() {
-    super('No valid credential came with the request. Send `authorization: Bearer <key>`.');
+  /** Whether it was a good one before. */
+  readonly revoked: boolean;
+  constructor({ revoked = false } = {}) {
+    super(
+      revoked
+        ? 'The key has been revoked. Ask for another one.'
+        : 'No valid credential came with the request. Send `authorization: Bearer <key>`.',
+    );
+    this.revoked = revoked;
   }
 }
 
 export class ForbiddenError extends DomainError {
   readonly code = 'FORBIDDEN';
-  constructor({ required }: { required: Role }) {
-    super(`This needs a key with the role ${required}.`, { required });
+  constructor({ required, serverAdmin = false }: { required: Role; serverAdmin?: boolean }) {
+    super(serverAdmin ? "This needs the server's own admin key." : `This needs a key with the role ${required}.`, {
+      required,
+    });
   }
 }
 
@@ -218,7 +229,7 @@ export type CostRule = 'cost' | 'depth' | 'aliases' | 'tokens' | 'directives' | 
 
 export class QueryTooCostlyError extends DomainError {
   readonly code = 'QUERY_TOO_COSTLY';
-  constructor({ rule, limit, actual }: { rule: CostRule; limit: number; actual: number }) {
+  constructor({ rule, limit, actual }: { rule: CostRule | 'bytes'; limit: number; actual: number }) {
     super(`The operation has ${rule} ${actual}, and at most ${limit} is allowed. Ask for less at once.`, {
       rule,
       limit,
@@ -227,10 +238,17 @@ export class QueryTooCostlyError extends DomainError {
   }
 }
 
+const WHY_UNAVAILABLE = {
+  unreachable: 'The database cannot be reached',
+  timeout: 'The database took too long',
+  busy: 'The server has more to do than it can',
+  issuer: 'The keys of the issuer of the token cannot be read',
+} as const;
+
 export class UnavailableError extends DomainError {
   readonly code = 'UNAVAILABLE';
-  constructor({ reason }: { reason: 'unreachable' | 'timeout' }) {
-    const what = { unreachable: 'The database cannot be reached', timeout: 'The database took too long' }[reason];
+  constructor({ reason }: { reason: keyof typeof WHY_UNAVAILABLE }) {
+    const what = WHY_UNAVAILABLE[reason];
     super(`${what}. Try again; repeat a mutation with the idempotency key of its first attempt.`);
   }
 }

@@ -3,7 +3,7 @@
 // transaction that makes it true. Of the supervisors' types the service writes some itself (a heartbeat, a checkpoint):
 // clients may send those all the same.
 import { checkJson } from './json.js';
-import { checkKey, checkName, checkPast, JSON_MAX_BYTES, type Issues } from './limits.js';
+import { checkKey, checkName, checkPast, checkRange, JSON_MAX_BYTES, type Issues } from './limits.js';
 
 /** What supervisors report. */
 export const SUPERVISOR_EVENT_TYPES = [
@@ -125,8 +125,17 @@ export function checkEvent(issues: Issues, path: string, event: ReportedEvent, n
     issues.add(`${path}.causeDedupeKey`, 'must not be given beside causeId');
   }
   checkPast(issues, `${path}.occurredAt`, event.occurredAt, now);
+  if (event.type === 'CONTEXT_WINDOW_UPDATED') checkContext(issues, `${path}.data`, event.data);
   const json = { limitBytes: JSON_MAX_BYTES, shape: 'object' } as const;
   return (
     checkJson(issues, `${path}.data`, event.data, json) + checkJson(issues, `${path}.metadata`, event.metadata, json)
   );
+}
+
+/** What it tells becomes the session's own: a share of the window, where it tells one. */
+function checkContext(issues: Issues, path: string, data: unknown): void {
+  const { contextPercent = null } = (data ?? {}) as { contextPercent?: unknown };
+  if (contextPercent === null) return;
+  if (typeof contextPercent === 'number') checkRange(issues, `${path}.contextPercent`, contextPercent, 0, 100);
+  else issues.add(`${path}.contextPercent`, 'must be a number from 0 to 100');
 }

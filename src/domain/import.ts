@@ -111,6 +111,9 @@ function checkRun(issues: Issues, path: string, run: ImportedRun, now: Date): vo
       `must ${run.status === 'ACTIVE' ? 'not be given' : 'be given'}: it is ${run.status}`,
     );
   }
+  if (run.completedAt && run.completedAt < run.startedAt) {
+    issues.add(`${path}.completedAt`, 'must not be before startedAt');
+  }
 }
 
 function checkSession(issues: Issues, path: string, session: ImportedSession, now: Date): void {

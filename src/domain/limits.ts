@@ -51,6 +51,10 @@ export class Issues {
     if (this.#found.length < ISSUES_MAX) this.#found.push({ path, message });
   }
 
+  get isEmpty(): boolean {
+    return this.#found.length === 0;
+  }
+
   /** @throws ValidationError with all that was added, where anything was. */
   throwIfAny(): void {
     if (this.#found.length > 0) throw new ValidationError({ issues: this.#found });

@@ -27,7 +27,10 @@ interface Shape {
 }
 
 const SHAPES: readonly Shape[] = [
-  { pattern: /(?:gh[oprsu]_[A-Za-z0-9]{36}|github_pat_\w{36}|glpat-[\w-]{20}|A[KS]IA[A-Z0-9]{16})[\w-]*/g },
+  {
+    pattern:
+      /(?:gh[oprsu]_[A-Za-z0-9]{36}|github_pat_\w{36}|glpat-[\w-]{20}|A[KS]IA[A-Z0-9]{16}|llk_[0-9a-z]{26}_[\w-]{43})[\w-]*/g,
+  },
   { pattern: new RegExp(String.raw`${WORD_START}AIza[\w-]{35,}`, 'g') },
   { pattern: new RegExp(String.raw`${WORD_START}sk-[\w-]{20,}`, 'g'), isSecret: isMixed },
   { pattern: /xox[a-z]-[\w-]{10,}(?:%(?:2[BF]|3D)[\w-]*){0,64}/g, isSecret: (candidate) => /\d/.test(candidate) },

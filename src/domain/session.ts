@@ -45,10 +45,6 @@ export type EndReason = (typeof END_REASONS)[number];
 export const INSTANCE_TYPES = ['PS', 'MS'] as const;
 export type InstanceType = (typeof INSTANCE_TYPES)[number];
 
-/** What a credential may do; each role may do what those before it may. */
-export const ROLES = ['OBSERVER', 'AGENT', 'ADMIN'] as const;
-export type Role = (typeof ROLES)[number];
-
 const REGISTRY: Readonly<Record<LifecycleState, RegistryStatus>> = {
   BOOTING: 'ACTIVE',
   WORKING: 'ACTIVE',

@@ -20,6 +20,16 @@ export const WORKSPACE_FIELDS = [
   'transcriptPath',
 ] as const satisfies readonly (keyof Workspace)[];
 
+/** Nowhere that is known. */
+export const NO_WORKSPACE = {
+  hostMachine: null,
+  worktreePath: null,
+  branchName: null,
+  tmuxSession: null,
+  pid: null,
+  transcriptPath: null,
+} as const satisfies Required<Workspace>;
+
 const PID_MAX = 2 ** 31 - 1;
 
 /** Machine and terminal are names; a branch has a title's length (git allows 255 bytes), a path a note's. */

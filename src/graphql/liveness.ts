@@ -32,7 +32,7 @@ export const LivenessPolicyInput = builder.inputType('LivenessPolicyInput', {
     stallAfterSeconds: t.int({ description: 'Silent for longer, it is STALLED.' }),
     zombieAfterSeconds: t.int({ description: 'Silent for longer, it is a ZOMBIE.' }),
     escalateEverySeconds: t.int({ description: 'While it is stalled, the level rises by one in this time.' }),
-    maxEscalationLevel: t.int({ description: 'The highest escalation level, 0 to 3.' }),
+    maxEscalationLevel: t.int({ description: 'The highest escalation level, 0 to 3; null leaves it as it is.' }),
   }),
 });
 

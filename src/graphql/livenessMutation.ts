@@ -1,51 +1,9 @@
-import type { RecommendedAction } from '../domain/signal.js';
 import { escalateSession } from '../store/escalation.js';
-import { heartbeat } from '../store/heartbeat.js';
 import { reviveSession } from '../store/revive.js';
-import { builder, enumOf } from './builder.js';
+import { builder } from './builder.js';
 import { decoded } from './id.js';
-import { SessionNode, SignalNode } from './node.js';
+import { SessionNode } from './node.js';
 import { POSITION } from './payload.js';
-
-builder.relayMutationField(
-  'heartbeat',
-  {
-    description: 'A sign of life. Absent fields are left as they are.',
-    inputFields: (t) => ({
-      sessionId: t.id({ required: true, description: 'Whose.' }),
-      contextPercent: t.float({ description: 'How full its context window is, 0 to 100.' }),
-      currentEpic: t.string({ description: 'The epic that it is at.' }),
-      activity: t.string({ description: 'What it is doing.' }),
-      processAlive: t.boolean({
-        description: 'False is evidence of death, by an observer: the session becomes a ZOMBIE.',
-      }),
-    }),
-  },
-  {
-    description: 'Takes a sign of life, and answers with what the agent should do. Not recorded in the log.',
-    resolve: (_, { input }, { store, caller }) => heartbeat(store, caller, decoded(input, { sessionId: 'Session' })),
-  },
-  {
-    description: 'What became of it.',
-    outputFields: (t) => ({
-      session: t.field({ type: SessionNode, description: 'The session.', resolve: ({ session }) => session }),
-      recommendedAction: t.expose('recommendedAction', {
-        type: enumOf<RecommendedAction>('RecommendedAction', 'What an agent should do now.', {
-          NONE: 'Go on.',
-          CHECKPOINT: 'Take a checkpoint: the context is 80 % full, or somebody asks for one.',
-          SUSPEND: 'Save the work and suspend: somebody asks for it.',
-          STOP: 'End: somebody asks for it.',
-        }),
-        description: 'What the agent should do now.',
-      }),
-      signals: t.field({
-        type: [SignalNode],
-        description: 'What is wanted of the agent and not acknowledged yet, oldest first.',
-        resolve: ({ signals }) => signals,
-      }),
-    }),
-  },
-);
 
 builder.relayMutationField(
   'reviveSession',

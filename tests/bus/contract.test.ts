@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import pino from 'pino';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
-import type { Bus, Hint } from '../../src/bus/bus.js';
+import type { Beat, Bus, Hint } from '../../src/bus/bus.js';
 import { memoryBus } from '../../src/bus/memory.js';
 import { redisBus } from '../../src/bus/redis.js';
 import { canStartRedis, hasRedis, startRedis, useRedis, type TestRedis } from '../support/redis.js';
@@ -121,6 +121,61 @@ describe.for(kinds.filter(({ available }) => available))('the $name bus', ({ sta
     expect(first.hints).toEqual([]);
   });
 
+  const at = (second: number): string => new Date(second * 1000).toISOString();
+  const beatOf = (sessionId: string, second: number, more: Partial<Beat> = {}): Beat => ({
+    ...{ sessionId, at: at(second), contextPercent: 12.5, currentEpic: 'épique', activity: null },
+    ...more,
+  });
+  /** The beats as they came, message by message. */
+  async function hear(bus: Bus, project: string): Promise<{ messages: Beat[][]; leave: () => void }> {
+    const messages: Beat[][] = [];
+    return { messages, leave: await bus.listenBeats(project, (beats) => messages.push([...beats])) };
+  }
+
+  it('hands beats whole to those who listen to the beats of their project, and hints to nobody else', async () => {
+    const [speaker, hearer] = await connect();
+    const [project, other] = [randomUUID(), randomUUID()];
+    const { messages } = await hear(hearer, project);
+    const others = await hear(hearer, other);
+    const { hints } = await listen(hearer, project);
+    const beats = [beatOf('a', 1), beatOf('b', 2, { contextPercent: null, currentEpic: null, activity: '"quoted"' })];
+    speaker.tellBeats(project, beats);
+    speaker.announce(project, 1);
+    await expect.poll(() => [messages, hints]).toEqual([[beats], [1]]);
+    expect(others.messages).toEqual([]);
+  });
+
+  it('keeps of the beats of one session that are told at once the newest', async () => {
+    const [speaker, hearer] = await connect();
+    const project = randomUUID();
+    const { messages } = await hear(hearer, project);
+    for (const second of [1, 3, 2]) speaker.tellBeats(project, [beatOf('a', second), beatOf('b', second)]);
+    await expect.poll(() => messages).toEqual([[beatOf('a', 3), beatOf('b', 3)]]);
+  });
+
+  it('carries the beats of very many sessions, with the longest texts that there may be', async () => {
+    const [speaker, hearer] = await connect();
+    const project = randomUUID();
+    const { messages } = await hear(hearer, project);
+    const activity = '\u{1F916}'.repeat(512);
+    const beats = Array.from({ length: 1_234 }, (_, index) => beatOf(`s${index}`, 1, { activity }));
+    speaker.tellBeats(project, beats);
+    await expect.poll(() => messages.flat().length).toBe(beats.length);
+    expect(messages.flat()).toEqual(beats);
+  });
+
+  it('hears beats no more once it has left, and again once it has come back', async () => {
+    const [speaker, hearer] = await connect();
+    const project = randomUUID();
+    const gone = await hear(hearer, project);
+    gone.leave();
+    gone.leave();
+    const stays = await hear(hearer, project);
+    speaker.tellBeats(project, [beatOf('a', 1)]);
+    await expect.poll(() => stays.messages).toEqual([[beatOf('a', 1)]]);
+    expect(gone.messages).toEqual([]);
+  });
+
   it('is ok while it works', async () => {
     const [speaker, hearer] = await connect();
     expect([speaker.status(), hearer.status()]).toEqual(['ok', 'ok']);
@@ -132,13 +187,15 @@ describe.for(kinds.filter(({ available }) => available))('the $name bus', ({ sta
     const before = await listen(hearer, project);
     await Promise.all([speaker.close(), hearer.close()]);
     const after = await listen(hearer, project);
+    const beats = await hear(hearer, project);
     speaker.announce(project, 1);
+    speaker.tellBeats(project, [beatOf('a', 1)]);
     // By the time that a bus which is open has delivered the next one, this one would have come.
     const [witness, reader] = await connect();
     const seen = await listen(reader, project);
     witness.announce(project, 2);
     await expect.poll(() => seen.hints).toEqual([2]);
-    expect([...before.hints, ...after.hints]).toEqual([]);
+    expect([...before.hints, ...after.hints, ...beats.messages]).toEqual([]);
     before.leave();
   });
 });

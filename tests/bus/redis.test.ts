@@ -3,7 +3,7 @@ import { Writable } from 'node:stream';
 import { Redis } from 'ioredis';
 import pino from 'pino';
 import { describe, expect, it } from 'vitest';
-import { topicOf, type Hint } from '../../src/bus/bus.js';
+import { beatTopicOf, topicOf, type Beat, type Hint } from '../../src/bus/bus.js';
 import { redisBus } from '../../src/bus/redis.js';
 import { canStartRedis, startRedis } from '../support/redis.js';
 
@@ -85,6 +85,87 @@ describe.skipIf(!canStartRedis)('the Redis bus', () => {
     await expect.poll(() => two.hints).toContain(5_000);
     expect(two.hints.filter((hint) => hint !== null)).toEqual([5_000]);
     admin.disconnect();
+  });
+
+  const beat: Beat = {
+    sessionId: 's',
+    at: new Date(0).toISOString(),
+    contextPercent: 1,
+    currentEpic: null,
+    activity: null,
+  };
+
+  it('keeps the beats of an outage to its own process, and carries the next ones', async () => {
+    await using two = await start();
+    const [here, elsewhere]: [Beat[], Beat[]] = [[], []];
+    await two.speaker.listenBeats(two.project, (beats) => here.push(...beats));
+    await two.hearer.listenBeats(two.project, (beats) => elsewhere.push(...beats));
+    await two.redis.kill();
+    await expect.poll(two.status, PATIENCE).toEqual(['degraded', 'degraded']);
+    const late: Beat[] = [];
+    await two.speaker.listenBeats(two.project, (beats) => late.push(...beats));
+    const meanwhile = { ...beat, activity: 'meanwhile' };
+    two.speaker.tellBeats(two.project, [meanwhile]);
+    await expect.poll(() => [here, late]).toEqual([[meanwhile], [meanwhile]]);
+    await two.redis.restart();
+    await expect.poll(two.status, PATIENCE).toEqual(['ok', 'ok']);
+    const next = { ...beat, sessionId: 'next' };
+    two.speaker.tellBeats(two.project, [next]);
+    await expect.poll(() => elsewhere).toEqual([next]);
+    expect(here).toEqual([meanwhile, next]);
+  });
+
+  it('tells its own process of a beat once, and without waiting for Redis', async () => {
+    await using two = await start();
+    const [here, elsewhere]: [Beat[], Beat[]] = [[], []];
+    await two.speaker.listenBeats(two.project, (beats) => here.push(...beats));
+    await two.hearer.listenBeats(two.project, (beats) => elsewhere.push(...beats));
+    two.redis.pause();
+    two.speaker.tellBeats(two.project, [beat]);
+    await expect.poll(() => here).toEqual([beat]);
+    expect(two.status()).toEqual(['ok', 'ok']);
+    two.redis.resume();
+    await expect.poll(() => elsewhere).toEqual([beat]);
+    // What it hears of another's beat comes after what it would hear of its own.
+    const answer = { ...beat, sessionId: 'answer' };
+    two.hearer.tellBeats(two.project, [answer]);
+    await expect.poll(() => here).toEqual([beat, answer]);
+  });
+
+  it('keeps the newest beat of each session while Redis is slow', async () => {
+    await using two = await start();
+    const heard: Beat[] = [];
+    await two.hearer.listenBeats(two.project, (beats) => heard.push(...beats));
+    two.redis.pause();
+    for (let second = 1; second <= 100; second++) {
+      const at = new Date(second * 1000).toISOString();
+      two.speaker.tellBeats(
+        two.project,
+        [1, 2].map((session) => ({ ...beat, sessionId: `${session}`, at })),
+      );
+      await new Promise(setImmediate);
+    }
+    two.redis.resume();
+    const last = new Date(100_000).toISOString();
+    await expect.poll(() => heard.filter(({ at }) => at === last)).toHaveLength(2);
+    // The first ones were on their way already.
+    expect(heard).toHaveLength(4);
+  });
+
+  it('takes nothing for a beat that is none', async () => {
+    await using two = await start();
+    const heard: Beat[] = [];
+    await two.hearer.listenBeats(two.project, (beats) => heard.push(...beats));
+    const client = new Redis(two.redis.url);
+    const foreign = ['', '7', 'null', '{}', '[null]', '{"beats":null}', '{"beats":[null,{"sessionId":"s"}]}'];
+    for (const text of [
+      ...foreign,
+      JSON.stringify({ beats: [{ ...beat, at: 'now' }, { ...beat, activity: 4 }, beat] }),
+    ]) {
+      await client.publish(beatTopicOf(two.project), text);
+    }
+    await expect.poll(() => heard).toEqual([beat]);
+    client.disconnect();
   });
 
   it('starts without Redis, and finds it later', async () => {

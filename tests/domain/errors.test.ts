@@ -132,9 +132,9 @@ describe('an expected failure', () => {
 describe('what is not found', () => {
   it.each(Object.keys(ID_PREFIXES) as IdType[])('is called by its kind in plain words: %s', (kind) => {
     const { message, extensions } = new errors.NotFoundError({ kind, ref: 'r' });
-    expect(message).toBe(
-      `There is no ${{ SavedState: 'saved state', ApiKey: 'api key' }[kind as string] ?? kind.toLowerCase()} "r" in this project.`,
-    );
+    const noun = { SavedState: 'saved state', ApiKey: 'api key' }[kind as string] ?? kind.toLowerCase();
+    const where = kind === 'Project' ? 'on this server' : 'in this project';
+    expect(message).toBe(`There is no ${noun} "r" ${where}.`);
     expect(extensions.kind).toBe(kind);
   });
 

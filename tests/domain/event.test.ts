@@ -85,6 +85,19 @@ describe('a reported event', () => {
     );
   });
 
+  it.each([
+    [0, []],
+    [61.5, []],
+    [100, []],
+    [null, []],
+    [-1, ['events.3.data.contextPercent']],
+    [100.1, ['events.3.data.contextPercent']],
+    ['full', ['events.3.data.contextPercent']],
+  ])('that tells the context as %j is refused where that is no share', (contextPercent, faults) => {
+    expect(complaintsOf({ type: 'CONTEXT_WINDOW_UPDATED', data: { contextPercent } })).toEqual(faults);
+    expect(complaintsOf({ type: 'PROGRESS', data: { contextPercent } })).toEqual([]);
+  });
+
   it('tells the bytes of its data and metadata', () => {
     const issues = new Issues();
     expect(checkEvent(issues, 'events.0', { type: 'PROGRESS', data: { a: 'é' }, metadata: {} }, NOW)).toBe(12);

@@ -11,7 +11,6 @@ import {
   OUTCOMES,
   REGISTRY_STATUSES,
   registryStatus,
-  ROLES,
   SESSION_KINDS,
   STALE_STATES,
   START_REASONS,
@@ -26,7 +25,6 @@ describe('the words of a session', () => {
     ['registry status', REGISTRY_STATUSES, 'ACTIVE STALE CLOSED'],
     ['outcome', OUTCOMES, 'SUCCESS FAILURE ABORTED UNKNOWN'],
     ['instance type', INSTANCE_TYPES, 'PS MS'],
-    ['role', ROLES, 'OBSERVER AGENT ADMIN'],
     [
       'start reason',
       START_REASONS,
