@@ -8,6 +8,9 @@ export function watchdogOf(store: Store, { watchdogIntervalMs }: { watchdogInter
   return {
     name: 'watchdog',
     everyMs: watchdogIntervalMs,
-    run: () => sweep(store, { intervalMs: watchdogIntervalMs }),
+    async run(signal) {
+      const swept = await sweep(store, { intervalMs: watchdogIntervalMs, signal });
+      store.observer?.judged(swept?.verdicts ?? 0);
+    },
   };
 }

@@ -46,9 +46,10 @@ const approvals = async ({ read }: Api, id: string, args = ''): Promise<Data> =>
 /** Lets the time of the session's saved state and of its questions pass, and the worker look. */
 async function outlive({ graphql: { store, database } }: Api, sessionId: string): Promise<void> {
   const { uuid } = decodeId(sessionId)!;
-  await database.prisma.$executeRaw`UPDATE saved_states SET expires_at = now() WHERE session_id = ${uuid}::uuid`;
+  await database.prisma
+    .$executeRaw`UPDATE saved_states SET expires_at = now() - interval '1 second' WHERE session_id = ${uuid}::uuid`;
   await database.prisma.$executeRaw`
-    UPDATE approvals SET created_at = created_at - interval '1 day', expires_at = now() WHERE session_id = ${uuid}::uuid`;
+    UPDATE approvals SET created_at = created_at - interval '1 day', expires_at = now() - interval '1 second' WHERE session_id = ${uuid}::uuid`;
   await expireSavedStates(store);
   await expireApprovals(store);
 }

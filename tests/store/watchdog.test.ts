@@ -1,50 +1,30 @@
+import { pino } from 'pino';
 import { afterAll, beforeEach, describe, expect, test } from 'vitest';
+import { memoryBus } from '../../src/bus/memory.js';
+import { openDatabase } from '../../src/database/client.js';
 import { requestApproval, resolveApproval } from '../../src/store/approval.js';
 import { expireApprovals } from '../../src/store/expiry.js';
-import { heartbeat } from '../../src/store/heartbeat.js';
 import { importSessions } from '../../src/store/import.js';
 import { createRun } from '../../src/store/run.js';
 import { endSession } from '../../src/store/session.js';
 import { pendingSignals } from '../../src/store/signal.js';
-import type { Caller, Session } from '../../src/store/store.js';
-import { sweep } from '../../src/store/watchdog.js';
-import { openStore, typesOf } from '../support/store.js';
+import { createStore, type Session } from '../../src/store/store.js';
+import { typesOf } from '../support/store.js';
+import { INTERVAL_MS, openWatch } from '../support/watch.js';
 
-const { store, database, newCaller, start, read, log, ...fixture } = await openStore({ poolSize: 12 });
-afterAll(() => fixture[Symbol.asyncDispose]());
+const watch = await openWatch();
+const { store, database, url, newCaller, read, log, look, working, beat, rewrite, age, pass } = watch;
+afterAll(() => watch[Symbol.asyncDispose]());
+beforeEach(() => watch.listenForADay());
 
-const INTERVAL_MS = 30_000;
-const look = () => sweep(store, { intervalMs: INTERVAL_MS });
-const beat = (caller: Caller, { id }: Session, more = {}) => heartbeat(store, caller, { sessionId: id, ...more });
-
-/** Runs statements that the triggers would refuse: what is past cannot be made otherwise. */
-async function rewrite(...statements: string[]): Promise<void> {
-  await database.prisma.$transaction([
-    database.prisma.$executeRawUnsafe(`SET LOCAL session_replication_role = 'replica'`),
-    ...statements.map((statement) => database.prisma.$executeRawUnsafe(statement)),
-  ]);
-}
-/** As if all that a session has shown, and its state, were so many seconds older. */
-const age = ({ id }: Session, seconds: number) => {
-  const older = (column: string) => `${column} = ${column} - interval '${seconds} seconds'`;
-  return rewrite(
-    `UPDATE pulses SET ${older('last_activity_at')}, ${older('last_heartbeat_at')} WHERE session_id = '${id}'`,
-    `UPDATE sessions SET ${older('stalled_since')} WHERE id = '${id}'`,
-    `UPDATE approvals SET ${older('resolved_at')}, ${older('created_at')} WHERE session_id = '${id}'`,
-  );
-};
-const working = async (caller: Caller, input = {}) => {
-  const session = await start(caller, input);
-  await beat(caller, session);
-  return session;
-};
-
-// The service has been listening for a day.
-beforeEach(async () => {
-  await database.prisma.$executeRaw`
-    INSERT INTO watchdog (id, ticked_at, hearing_since) VALUES (1, now(), now() - interval '1 day')
-    ON CONFLICT (id) DO UPDATE SET ticked_at = now(), hearing_since = now() - interval '1 day'`;
-});
+/** Further servers on the same database, each with connections of its own. */
+const others = await Promise.all(
+  [1, 2].map(() =>
+    createStore({ database: openDatabase(url, { poolSize: 4 }), bus: memoryBus(), log: pino({ level: 'silent' }) }),
+  ),
+);
+afterAll(() => Promise.all(others.map((other) => other.close().then(() => other.database.close()))));
+const lookFromAll = () => Promise.all([store, ...others].map((one) => look(one)));
 
 describe('the watchdog', () => {
   test('leaves who speaks alone, and writes nothing', async () => {
@@ -93,9 +73,10 @@ describe('the watchdog', () => {
     expect(typesOf(await log(me)).slice(-2)).toEqual(['SESSION_ZOMBIE', 'RUN_WORKERS_FINISHED']);
   });
 
-  test('escalates step by step, with one signal each, also where three look at once', async () => {
+  test('escalates step by step, with one signal each, also where three servers look at once', async () => {
     const me = await newCaller();
-    const grandparent = await working(me);
+    const founder = await working(me);
+    const grandparent = await working(me, { spawnedById: founder.id });
     const parent = await working(me, { spawnedById: grandparent.id });
     const session = await working(me, {
       spawnedById: parent.id,
@@ -103,12 +84,11 @@ describe('the watchdog', () => {
     });
     await endSession(store, me, { sessionId: parent.id, reason: 'FINISHED', outcome: 'SUCCESS' });
     await age(session, 301);
-    await Promise.all([look(), look(), look()]);
+    await lookFromAll();
     for (let step = 1; step <= 4; step++) {
       await age(session, 60);
-      await beat(me, grandparent);
-      await Promise.all([look(), look(), look()]);
-      await look();
+      await lookFromAll();
+      await lookFromAll();
     }
 
     const events = await log(me, session);
@@ -123,7 +103,7 @@ describe('the watchdog', () => {
       (await pendingSignals(database.prisma, me.projectId, id)).map(({ kind }) => kind);
     expect(await kindsOf(session)).toEqual(['NUDGE', 'STOP']);
     expect(await kindsOf(grandparent)).toEqual(['MESSAGE']);
-    expect(await kindsOf(parent)).toEqual([]);
+    expect([await kindsOf(parent), await kindsOf(founder)]).toEqual([[], []]);
     expect(await read(session)).toMatchObject({ state: 'STALLED', escalationLevel: 3 });
   });
 
@@ -163,19 +143,63 @@ describe('the watchdog', () => {
     expect([(await read(answered)).state, (await read(expired)).state]).toEqual(['STALLED', 'STALLED']);
   });
 
-  test('condemns nobody for what the service could not hear', async () => {
+  test('condemns nobody for what the service could not hear, nor for three intervals after its return', async () => {
+    const me = await newCaller();
+    const [silent, impatient, stalled] = [
+      await working(me),
+      await working(me, { liveness: { stallAfterSeconds: 10 } }),
+      await working(me, { liveness: { zombieAfterSeconds: null } }),
+    ];
+    await age(stalled, 301);
+    await look();
+    for (const session of [silent, impatient, stalled]) await age(session, 1_200);
+    await pass(1_200);
+    const states = async () => {
+      const sessions = [await read(silent), await read(impatient), await read(stalled)];
+      return sessions.map(({ state, escalationLevel }) => [state, escalationLevel]);
+    };
+
+    for (let interval = 0; interval < 3; interval++) {
+      await look();
+      expect(await states()).toEqual([
+        ['WORKING', null],
+        ['WORKING', null],
+        ['STALLED', 0],
+      ]);
+      await pass(INTERVAL_MS / 1000);
+    }
+
+    await look();
+    expect(await states()).toEqual([
+      ['WORKING', null],
+      ['STALLED', 0],
+      ['STALLED', 1],
+    ]);
+    await rewrite(`UPDATE watchdog SET hearing_since = now() - interval '301 seconds'`);
+    await look();
+    expect((await states())[0]).toEqual(['STALLED', 0]);
+  });
+
+  test('believes evidence also where it has just come back', async () => {
     const me = await newCaller();
     const session = await working(me);
-    await age(session, 1_200);
-    await database.prisma.$executeRaw`UPDATE watchdog SET ticked_at = now() - interval '20 minutes'`;
-
-    await look();
+    await pass(1_200);
     await look();
 
-    expect(await read(session)).toMatchObject({ state: 'WORKING' });
-    await database.prisma.$executeRaw`UPDATE watchdog SET hearing_since = now() - interval '301 seconds'`;
+    await beat(me, session, { processAlive: false });
+
+    expect(await read(session)).toMatchObject({ state: 'ZOMBIE' });
+  });
+
+  test('judges at its very first look, by what it has seen since', async () => {
+    const me = await newCaller();
+    const [patient, impatient] = [await working(me), await working(me, { liveness: { stallAfterSeconds: 10 } })];
+    for (const session of [patient, impatient]) await age(session, 1_200);
+    await rewrite('DELETE FROM watchdog');
+
     await look();
-    expect(await read(session)).toMatchObject({ state: 'STALLED' });
+
+    expect([(await read(patient)).state, (await read(impatient)).state]).toEqual(['WORKING', 'STALLED']);
   });
 
   test('leaves an imported session alone until it has shown life here', async () => {
@@ -197,7 +221,7 @@ describe('the watchdog', () => {
   });
 
   test('looks once at a time', async () => {
-    const sweeps = await Promise.all(Array.from({ length: 5 }, look));
+    const sweeps = await Promise.all(Array.from({ length: 5 }, () => look()));
     expect(sweeps.filter((done) => done !== null).length).toBeGreaterThanOrEqual(1);
     expect(sweeps.filter((done) => done === null).length).toBeGreaterThanOrEqual(1);
   });

@@ -15,7 +15,7 @@ test('expiry closes what has outlived its time: approvals, saved states and idem
   await createRun(store, caller, { idempotencyKey: 'k' });
   await database.prisma.idempotencyKey.updateMany({ data: { createdAt: new Date(0) } });
 
-  await expiryOf(store).run();
+  await expiryOf(store).run(new AbortController().signal);
 
   expect(await database.prisma.approval.findMany()).toMatchObject([{ status: 'EXPIRED' }]);
   expect(await database.prisma.savedState.findMany()).toMatchObject([{ status: 'EXPIRED' }]);

@@ -73,6 +73,19 @@ describe('a loop', () => {
     expect(now).toEqual({ started: 1, running: 0, most: 1 });
   });
 
+  test('that is stopped tells the run under way', async () => {
+    let isUnderWay = false;
+    const run = (signal: AbortSignal) =>
+      new Promise<void>((resolve) => {
+        isUnderWay = true;
+        signal.addEventListener('abort', () => resolve());
+      });
+    const stop = startLoop({ name: 'long', everyMs: 1, run }, silent);
+    await expect.poll(() => isUnderWay, { interval: 1 }).toBe(true);
+
+    await stop();
+  });
+
   test('that is stopped before its first run never runs', async () => {
     const { now, chore: slow } = chore(3_600_000);
 

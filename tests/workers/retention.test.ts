@@ -17,7 +17,9 @@ describe('retention', () => {
     const occurredAt = new Date('2020-01-02T00:00:00Z');
     await endSession(store, caller, { sessionId, reason: 'FINISHED', outcome: 'SUCCESS', occurredAt });
 
-    await retentionOf(store, { sessionDays: 30, eventDays: null, checkpointDays: null })?.run();
+    await retentionOf(store, { sessionDays: 30, eventDays: null, checkpointDays: null })?.run(
+      new AbortController().signal,
+    );
 
     expect(await home.database.prisma.session.count()).toBe(0);
   });

@@ -1,0 +1,144 @@
+import { pino } from 'pino';
+import { afterAll, beforeEach, describe, expect, test } from 'vitest';
+import { memoryBus } from '../../src/bus/memory.js';
+import { openDatabase } from '../../src/database/client.js';
+import { encodeId } from '../../src/domain/id.js';
+import { requestApproval, resolveApproval } from '../../src/store/approval.js';
+import { heartbeat } from '../../src/store/heartbeat.js';
+import { createStore, type Caller, type Session } from '../../src/store/store.js';
+import { sweep } from '../../src/store/watchdog.js';
+import { hold } from '../support/sql.js';
+import { untilWaiting } from '../support/wait.js';
+import { INTERVAL_MS, openWatch } from '../support/watch.js';
+
+const watch = await openWatch();
+const { store, database, url, newCaller, read, look, working, rewrite, age } = watch;
+afterAll(() => watch[Symbol.asyncDispose]());
+beforeEach(() => watch.listenForADay());
+
+describe('a sweep', () => {
+  /** Sessions that are silent, in the order in which a sweep comes to them. */
+  const silent = async (caller: Caller, count: number): Promise<Session[]> => {
+    const sessions = await Promise.all(Array.from({ length: count }, () => working(caller)));
+    for (const session of sessions) await age(session, 301);
+    return sessions.toSorted((a, b) => (a.id < b.id ? -1 : 1));
+  };
+  const held = ({ id }: Session) => hold(url, `SELECT FROM sessions WHERE id = '${id}' FOR UPDATE`);
+  const statesOf = (sessions: Session[]) => Promise.all(sessions.map(async (session) => (await read(session)).state));
+
+  test('judges only those on whom something is due', async () => {
+    const me = await newCaller();
+    const [waiting, answered, stalled] = [await working(me), await working(me), await working(me)];
+    for (const { id } of [waiting, answered]) {
+      const question = { sessionId: id, type: 'PLAN', question: 'Go on?', timeoutSeconds: 7_200 } as const;
+      const { approval } = await requestApproval(store, me, question);
+      if (id === answered.id) await resolveApproval(store, me, { approvalId: approval.id, resolution: 'APPROVED' });
+    }
+    await rewrite(
+      `UPDATE pulses SET last_activity_at = now() - interval '1 hour' WHERE session_id IN ('${waiting.id}', '${answered.id}')`,
+    );
+    await age(stalled, 301);
+    await look();
+    await age(stalled, 59);
+
+    expect(await look()).toEqual({ suspects: 0, verdicts: 0 });
+    await age(stalled, 1);
+    expect(await look()).toEqual({ suspects: 1, verdicts: 1 });
+    expect(await read(stalled)).toMatchObject({ state: 'STALLED', escalationLevel: 1 });
+    expect(await look()).toEqual({ suspects: 0, verdicts: 0 });
+  });
+
+  test('that is long ticks while it lasts, and is no outage', async () => {
+    const me = await newCaller();
+    const [first] = (await silent(me, 2)) as [Session];
+    const read = async () => {
+      const [row] = await database.prisma.$queryRaw<{ ticks: number; hearing: Date }[]>`
+        SELECT extract(epoch FROM ticked_at)::float8 * 1000 AS "ticks", hearing_since AS "hearing" FROM watchdog`;
+      if (!row) throw new Error('no tick');
+      return row;
+    };
+    const intervalMs = 300;
+    await rewrite('UPDATE watchdog SET ticked_at = now()');
+    const before = await read();
+
+    await using lock = await held(first);
+    const sweeping = sweep(store, { intervalMs });
+    await untilWaiting(database, 1);
+    await expect
+      .poll(async () => (await read()).ticks, { timeout: 2_500 })
+      .toBeGreaterThan(before.ticks + 3 * intervalMs);
+    await lock.release();
+    await sweeping;
+
+    expect((await read()).hearing).toEqual(before.hearing);
+  });
+
+  test('goes on where somebody holds a suspect, says so, and has ticked', async () => {
+    const me = await newCaller();
+    const [first, second] = (await silent(me, 2)) as [Session, Session];
+    const lines: { sessionId: string; err: { type: string } }[] = [];
+    const log = pino({}, { write: (line: string) => void lines.push(JSON.parse(line) as (typeof lines)[0]) });
+    const tickedAt = () => database.prisma.$queryRaw<unknown[]>`SELECT ticked_at FROM watchdog`;
+    const before = await tickedAt();
+
+    await using lock = await held(first);
+    await look({ ...store, log });
+    await lock.release();
+
+    expect(lines).toMatchObject([{ sessionId: encodeId('Session', first.id), err: { type: 'UnavailableError' } }]);
+    expect(await statesOf([first, second])).toEqual(['WORKING', 'STALLED']);
+    expect(await tickedAt()).not.toEqual(before);
+    await look();
+    expect(await statesOf([first])).toEqual(['STALLED']);
+  });
+
+  test('goes on where a suspect is purged meanwhile', async () => {
+    const me = await newCaller();
+    const [first, purged, last] = (await silent(me, 3)) as [Session, Session, Session];
+
+    await using lock = await held(first);
+    const sweeping = look();
+    await untilWaiting(database, 1);
+    await rewrite(
+      ...['events', 'pulses'].map((table) => `DELETE FROM ${table} WHERE session_id = '${purged.id}'`),
+      `DELETE FROM sessions WHERE id = '${purged.id}'`,
+    );
+    await lock.release();
+
+    expect(await sweeping).toMatchObject({ verdicts: 2 });
+    expect(await statesOf([first, last])).toEqual(['STALLED', 'STALLED']);
+  });
+
+  test('that is told to stop does so after the suspect that it is at', async () => {
+    const me = await newCaller();
+    const sessions = (await silent(me, 3)) as [Session, Session, Session];
+    const stop = new AbortController();
+
+    await using lock = await held(sessions[0]);
+    const sweeping = sweep(store, { intervalMs: INTERVAL_MS, signal: stop.signal });
+    await untilWaiting(database, 1);
+    stop.abort();
+    await lock.release();
+    await sweeping;
+
+    expect(await statesOf(sessions)).toEqual(['STALLED', 'WORKING', 'WORKING']);
+  });
+
+  test('needs no more connections than one of each kind, and lets heartbeats through', async () => {
+    const me = await newCaller();
+    const sessions = await silent(me, 3);
+    const speaking = await working(me);
+    const narrow = openDatabase(url, { poolSize: 1 });
+    const small = await createStore({ database: narrow, bus: memoryBus(), log: pino({ level: 'silent' }) });
+
+    const [swept] = await Promise.all([
+      look(small),
+      ...Array.from({ length: 5 }, () => heartbeat(small, me, { sessionId: speaking.id })),
+    ]);
+    await small.close();
+    await narrow.close();
+
+    expect(swept).not.toBeNull();
+    expect(await statesOf(sessions)).toEqual(['STALLED', 'STALLED', 'STALLED']);
+  });
+});
