@@ -1,8 +1,9 @@
 import { followLog } from '../store/follow.js';
-import type { Approval } from '../store/store.js';
+import type { Approval, Event } from '../store/store.js';
 import { builder } from './builder.js';
 import { delivered, type Context } from './context.js';
 import { beginning } from './log.js';
+import { lookup } from './lookup.js';
 import { ApprovalNode } from './node.js';
 import { inOrder, namedIn, through } from './stream.js';
 
@@ -11,23 +12,25 @@ interface Settlement {
   position: bigint;
 }
 
+const settlementsOf = lookup<Settlement>();
+
 /** The approval of each event that tells of one, in the order of the log. */
 function approvals(context: Context, after: bigint | null): AsyncGenerator<Settlement, void, void> {
   const { store, caller } = context;
   const { projectId } = caller;
   const filter = { types: ['APPROVAL_REQUESTED', 'APPROVAL_RESOLVED'] } as const;
-  return through(followLog(store, projectId, { after, filter }), async function* (batches) {
-    for await (const { events } of batches) {
-      const ids = namedIn(events, 'Approval', 'approvalId');
-      if (ids.length === 0) continue;
-      const rows = await store.database.prisma.approval.findMany({ where: { projectId, id: { in: ids } } });
-      for (const event of events) {
-        for (const approval of inOrder(namedIn([event], 'Approval', 'approvalId'), rows)) {
-          yield { approval, position: event.position };
-        }
-      }
-    }
-  });
+  const log = followLog(store, projectId, { after, filter });
+  return through(log, (batches, leave) => settlementsOf(batches, { store, leave, name: '', find }));
+
+  async function find(events: readonly Event[]): Promise<(Settlement | null)[]> {
+    const ids = namedIn(events, 'Approval', 'approvalId');
+    if (ids.length === 0) return [];
+    const rows = await store.database.prisma.approval.findMany({ where: { projectId, id: { in: ids } } });
+    return events.map((event) => {
+      const [approval] = inOrder(namedIn([event], 'Approval', 'approvalId'), rows);
+      return approval ? { approval, position: event.position } : null;
+    });
+  }
 }
 
 builder.subscriptionField('approvals', (t) =>

@@ -1,3 +1,4 @@
+import { canonical } from '../domain/canonical.js';
 import type { EventType } from '../domain/event.js';
 import { STATE_EVENT_TYPES } from '../domain/lifecycle.js';
 import type { EndReason, LifecycleState, Outcome } from '../domain/session.js';
@@ -6,8 +7,9 @@ import type { Event, Session } from '../store/store.js';
 import { builder } from './builder.js';
 import { delivered, type Context } from './context.js';
 import { beginning } from './log.js';
+import { lookup } from './lookup.js';
 import { EventNode, SessionNode } from './node.js';
-import { SessionFilter, sessionWhere } from './sessionFilter.js';
+import { checkSessionFilter, SessionFilter, sessionWhere } from './sessionFilter.js';
 import { LifecycleStateEnum, OutcomeEnum } from './state.js';
 import { through } from './stream.js';
 import { EndReasonEnum } from './trigger.js';
@@ -18,27 +20,30 @@ interface Moment {
   session: Session;
 }
 
+const momentsOf = lookup<Moment>();
+
 /** The events of these types whose sessions the filter lets through, one by one in the order of the log. */
 function moments(
   context: Context,
   types: readonly EventType[],
   { after, filter }: { after?: bigint | null; filter?: SessionFilter | null },
 ): AsyncGenerator<Moment, void, void> {
+  // At once, and not when there is a first event to filter.
+  checkSessionFilter(filter);
   const { store, caller } = context;
   const log = followLog(store, caller.projectId, { after: beginning(context, after), filter: { types } });
-  return through(log, async function* (batches) {
-    for await (const { events } of batches) {
-      if (events.length === 0) continue;
-      const ids = events.flatMap(({ sessionId }) => sessionId ?? []);
-      const where = { AND: [sessionWhere(filter, context), { id: { in: ids } }] };
-      const rows = await store.database.prisma.session.findMany({ where });
-      const sessions = new Map(rows.map((session) => [session.id, session]));
-      for (const event of events) {
-        const session = sessions.get(event.sessionId ?? '');
-        if (session) yield { event, session };
-      }
-    }
-  });
+  return through(log, (batches, leave) => momentsOf(batches, { store, leave, name: canonical(filter), find }));
+
+  async function find(events: readonly Event[]): Promise<(Moment | null)[]> {
+    const ids = events.flatMap(({ sessionId }) => sessionId ?? []);
+    const where = { AND: [sessionWhere(filter, context), { id: { in: ids } }] };
+    const rows = await store.database.prisma.session.findMany({ where });
+    const sessions = new Map(rows.map((session) => [session.id, session]));
+    return events.map((event) => {
+      const session = sessions.get(event.sessionId ?? '');
+      return session ? { event, session } : null;
+    });
+  }
 }
 
 /** What the store writes into the data of an event that tells of a change of state. */

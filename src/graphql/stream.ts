@@ -1,15 +1,15 @@
 import { decodeIdOf, type IdType } from '../domain/id.js';
 import type { Event } from '../store/store.js';
-import { stream } from '../store/stream.js';
+import { stream, type Leave } from '../store/stream.js';
 
 /** What `values` makes of a stream of the store. Both end as soon as the consumer leaves. */
 export function through<Source, Value>(
   source: AsyncGenerator<Source, void, void>,
-  values: (source: AsyncIterable<Source>) => AsyncGenerator<Value, void, void>,
+  values: (source: AsyncIterable<Source>, leave: Leave) => AsyncGenerator<Value, void, void>,
 ): AsyncGenerator<Value, void, void> {
-  return stream((signal) => {
-    signal.addEventListener('abort', () => void source.return());
-    return values(source);
+  return stream((leave) => {
+    leave.on(() => void source.return());
+    return values(source, leave);
   });
 }
 

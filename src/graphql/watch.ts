@@ -2,6 +2,7 @@
 import { NotFoundError } from '../domain/errors.js';
 import { isOpen } from '../domain/session.js';
 import { followChanges } from '../store/follow.js';
+import { insist } from '../store/insist.js';
 import type { Event } from '../store/store.js';
 import { builder } from './builder.js';
 import type { Context } from './context.js';
@@ -20,9 +21,9 @@ function watched<Row>(
   { store, caller }: Context,
   { read, concerns, isLast }: Watched<Row>,
 ): AsyncGenerator<Row, void, void> {
-  return through(followChanges(store, caller.projectId, concerns), async function* (changes) {
+  return through(followChanges(store, caller.projectId, concerns), async function* (changes, leave) {
     for await (const _ of changes) {
-      const row = await read();
+      const row = await insist(store, leave, read);
       if (row === null) return;
       yield row;
       if (isLast(row)) return;
@@ -38,9 +39,13 @@ builder.subscriptionFields((t) => ({
       'ended. NOT_FOUND for an id that is unknown.',
     args: { id: t.arg.id({ required: true, description: 'Which session.' }) },
     subscribe: async (_, { id: ref }, context) => {
+      const { store, caller } = context;
       const id = uuidOf('Session', ref);
-      const where = { projectId_id: { projectId: context.caller.projectId, id } };
-      const read = () => context.store.database.prisma.session.findUnique({ where });
+      const where = { projectId_id: { projectId: caller.projectId, id } };
+      const read = () =>
+        store
+          .tail(caller.projectId)
+          .reads.read(`session ${id}`, () => store.database.prisma.session.findUnique({ where }));
       if ((await read()) === null) throw new NotFoundError({ kind: 'Session', ref });
       return watched(context, {
         read,
@@ -57,9 +62,11 @@ builder.subscriptionFields((t) => ({
       'state, once it is completed or failed. NOT_FOUND for an id that is unknown.',
     args: { id: t.arg.id({ required: true, description: 'Which run.' }) },
     subscribe: async (_, { id: ref }, context) => {
+      const { store, caller } = context;
       const id = uuidOf('Run', ref);
-      const where = { projectId_id: { projectId: context.caller.projectId, id } };
-      const read = () => context.store.database.prisma.run.findUnique({ where });
+      const where = { projectId_id: { projectId: caller.projectId, id } };
+      const read = () =>
+        store.tail(caller.projectId).reads.read(`run ${id}`, () => store.database.prisma.run.findUnique({ where }));
       if ((await read()) === null) throw new NotFoundError({ kind: 'Run', ref });
       return watched(context, {
         read,

@@ -1,7 +1,7 @@
 import { CloseCode, MessageType, parseMessage, type WebSocket as Peer } from 'graphql-ws';
 import type { Logger } from 'pino';
 import type { RawData, WebSocket } from 'ws';
-import { KEEP_ALIVE_MS } from './limits.js';
+import type { Pulse } from './pulse.js';
 
 // Two pings may wait behind a batch of the log that a slow line takes its time for.
 const PINGS_MAX_UNANSWERED = 2;
@@ -53,13 +53,13 @@ export function peerOf(socket: WebSocket, { isDeaf, log }: PeerOptions): Peer {
 }
 
 /** Pings until the socket is closed, and cuts it off where nothing comes back: a client that vanished says no goodbye. */
-export function keepAlive(socket: WebSocket): void {
+export function keepAlive(socket: WebSocket, pulse: Pulse): void {
   let unanswered = 0;
   socket.on('pong', () => (unanswered = 0));
-  const beat = setInterval(() => {
+  const end = pulse.add(() => {
     if (unanswered === PINGS_MAX_UNANSWERED) return socket.terminate();
     unanswered += 1;
     socket.ping();
-  }, KEEP_ALIVE_MS);
-  socket.once('close', () => clearInterval(beat));
+  });
+  socket.once('close', end);
 }

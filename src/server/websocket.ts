@@ -4,54 +4,121 @@ import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { setImmediate, setTimeout as delay } from 'node:timers/promises';
 import { getOperationAST, GraphQLError, type ExecutionArgs } from 'graphql';
-import { CloseCode, handleProtocols, makeServer, type SubscribePayload } from 'graphql-ws';
+import {
+  CloseCode,
+  handleProtocols,
+  makeServer,
+  MessageType,
+  type SubscribePayload,
+  type WebSocket as Peer,
+} from 'graphql-ws';
 import type { Logger } from 'pino';
 import { WebSocketServer, type WebSocket } from 'ws';
+import { RateLimitedError, UnauthenticatedError } from '../domain/errors.js';
 import type { Context } from '../graphql/context.js';
+import type { Store } from '../store/store.js';
+import type { Authenticate, Ending, Grant } from './auth.js';
 import { disclose, formatError, formatResult } from './failure.js';
-import { BODY_MAX_BYTES, DRAIN_MS, INIT_WAIT_MS } from './limits.js';
-import { isForeign } from './origin.js';
+import { Subscription } from './fanout.js';
+import { BODY_MAX_BYTES, INIT_WAIT_MS } from './limits.js';
+import { isForeign, type Neighbourhood } from './origin.js';
 import { keepAlive, peerOf } from './peer.js';
+import type { Pulse } from './pulse.js';
+import type { RateLimit, Slots } from './rate.js';
 import { engineOf, type Yoga } from './yoga.js';
 
 const GOING_AWAY = 1001;
+const TRY_AGAIN_LATER = 1013;
 const FAREWELL_MS = 500;
 
 export interface WebSockets {
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void;
-  /** Lets queries and mutations under way answer, for DRAIN_MS at most, then closes every socket with 1001. */
+  /** Sends the answers that are given, and closes every socket with 1001. */
   close(): Promise<void>;
 }
 
 interface Parts {
   readonly yoga: Yoga;
-  readonly contextOf: (requestId: string) => Context;
+  readonly store: Store;
+  readonly authenticate: Authenticate;
+  /** How often a caller may begin an operation, and how many sockets each may have. */
+  readonly rate: RateLimit;
+  readonly slots: Slots;
+  /** Hears of what was refused before it came to an operation. */
+  readonly refused: (error: GraphQLError) => void;
+  readonly neighbourhood: Neighbourhood;
+  readonly pulse: Pulse;
+  /** Whether the server takes nothing more. */
+  readonly isClosing: () => boolean;
   readonly log: Logger;
 }
 
-/** GraphQL over WebSockets, by the protocol graphql-transport-ws. */
-export function webSockets({ yoga, contextOf, log }: Parts): WebSockets {
-  const { execute, subscribe } = engineOf(yoga);
-  const running = new Set<Promise<unknown>>();
-  let closing = false;
+type Send = (text: string) => Promise<void> | void;
 
-  const protocol = makeServer({
+/** An operation that is ready, and where the results of its subscription go. */
+interface Prepared extends ExecutionArgs {
+  readonly send: Send;
+}
+
+/** GraphQL over WebSockets, by the protocol graphql-transport-ws. */
+export function webSockets(parts: Parts): WebSockets {
+  const { yoga, store, authenticate, rate, slots, refused, neighbourhood, pulse, isClosing, log } = parts;
+  const { execute, subscribe } = engineOf(yoga);
+
+  const protocol = makeServer<Init, Extra>({
     connectionInitWaitTimeout: INIT_WAIT_MS,
-    onSubscribe: (_socket, _id, payload) => prepare(payload),
-    execute(args) {
-      const answer = attempt(execute, args);
-      running.add(answer);
-      return answer.finally(() => running.delete(answer));
+    onConnect: ({ connectionParams, extra }) => admit(connectionParams, extra),
+    onSubscribe: ({ extra }, id, payload) => prepare(payload, extra, (text) => extra.peer.send(nextMessage(id, text))),
+    execute: (args) => attempt(execute, args),
+    async subscribe(args) {
+      const result = await attempt(subscribe, args);
+      return result instanceof Subscription ? delivering(result, (args as Prepared).send) : result;
     },
-    subscribe: (args) => attempt(subscribe, args),
     onNext: (_socket, _id, _payload, _args, result) => formatResult(result),
     onError: (_socket, _id, _payload, errors) => errors.map((error) => formatError(disclose(error, log))),
   });
 
+  /** Whether the socket may be used: where it may not, it has been closed with the reason. */
+  async function admit(params: Init | undefined, extra: Extra): Promise<boolean> {
+    const { socket } = extra;
+    try {
+      const grant = await authenticate({ authorization: params?.authorization, project: params?.project });
+      if (socket.readyState !== socket.OPEN) return false;
+      socket.once('close', slots.take(grant.holder));
+      extra.grant = grant;
+      socket.once(
+        'close',
+        grant.whenOver((why) => socket.close(...OVER[why])),
+      );
+      return true;
+    } catch (error) {
+      const told = disclose(error, log);
+      const isRevoked = error instanceof UnauthenticatedError && error.revoked;
+      refused(told);
+      if (!(error instanceof RateLimitedError)) log.info({ code: told.extensions.code }, 'a credential was refused');
+      socket.close(...(isRevoked ? OVER.revoked : (REFUSED[String(told.extensions.code)] ?? FAILED)));
+      return false;
+    }
+  }
+
   // What is thrown in one of these two would close the socket, and end every other operation on it.
 
-  async function prepare(payload: SubscribePayload): Promise<ExecutionArgs | readonly GraphQLError[]> {
-    const context = contextOf(randomUUID());
+  async function prepare(
+    payload: SubscribePayload,
+    { grant, socket }: Extra,
+    send: Send,
+  ): Promise<Prepared | readonly GraphQLError[]> {
+    if (!grant) return [disclose(new UnauthenticatedError(), log)];
+    const { caller, holder } = grant;
+    try {
+      rate.take(holder);
+    } catch (error) {
+      const told = disclose(error, log);
+      refused(told);
+      return [told];
+    }
+    // Plugins find the operation where HTTP has it.
+    const context = { store, caller, holder, socket, requestId: randomUUID(), params: payload };
     const { operationName, variables: variableValues } = payload;
     try {
       const { schema, parse, validate, contextFactory } = engineOf(yoga, context);
@@ -59,7 +126,7 @@ export function webSockets({ yoga, contextOf, log }: Parts): WebSockets {
       const errors = validate(schema, document);
       if (errors.length > 0) return errors;
       if (!getOperationAST(document, operationName)) return [unresolved()];
-      return { schema, document, operationName, variableValues, contextValue: await contextFactory() };
+      return { schema, document, operationName, variableValues, contextValue: await contextFactory(), send };
     } catch (error) {
       return [disclose(error, log, context.requestId)];
     }
@@ -76,12 +143,13 @@ export function webSockets({ yoga, contextOf, log }: Parts): WebSockets {
   const server = new WebSocketServer({ noServer: true, maxPayload: BODY_MAX_BYTES, handleProtocols });
   server.on('connection', (socket: WebSocket, { headers }: IncomingMessage) => {
     socket.on('error', (error) => log.debug({ reason: error.message }, 'a WebSocket broke its protocol'));
-    if (isForeign(headers)) {
+    if (isForeign(headers, neighbourhood)) {
       socket.close(CloseCode.Forbidden, 'Forbidden');
       return;
     }
-    keepAlive(socket);
-    const leave = protocol.opened(peerOf(socket, { isDeaf: () => closing, log }), {});
+    keepAlive(socket, pulse);
+    const peer = peerOf(socket, { isDeaf: isClosing, log });
+    const leave = protocol.opened(peer, { peer, socket });
     socket.once('close', (code, reason) => {
       leave(code, String(reason)).catch((error: unknown) => log.error({ err: error }, 'a subscription did not end'));
     });
@@ -92,9 +160,6 @@ export function webSockets({ yoga, contextOf, log }: Parts): WebSockets {
       server.handleUpgrade(request, socket, head, (opened) => server.emit('connection', opened, request));
     },
     async close() {
-      closing = true;
-      await Promise.race([Promise.allSettled(running), delay(DRAIN_MS, null, { ref: false })]);
-      // The answers are given, but not yet sent.
       await setImmediate();
       server.close();
       for (const socket of server.clients) socket.close(GOING_AWAY, 'Going away');
@@ -103,6 +168,66 @@ export function webSockets({ yoga, contextOf, log }: Parts): WebSockets {
     },
   };
 }
+
+/** What `stringifyMessage` of graphql-ws would make of it, but that the result is written out already. */
+const nextMessage = (id: string, result: string): string =>
+  `{"id":${JSON.stringify(id)},"type":"${MessageType.Next}","payload":${result}}`;
+
+/**
+ * A subscription as graphql-ws wants it. It brings the library nothing but its end: each result is sent as it is, once the one
+ * before has left, since the library would write it out anew for every subscriber.
+ */
+function delivering(subscription: Subscription, send: Send): AsyncGenerator<never, void, void> {
+  const done = { done: true, value: undefined } as const;
+  return {
+    async next() {
+      for (;;) {
+        const message = await subscription.next();
+        if (!message) return done;
+        await send(message.text);
+      }
+    },
+    async return() {
+      await subscription.close();
+      return done;
+    },
+    async throw(error) {
+      await subscription.close();
+      throw error;
+    },
+    [Symbol.asyncIterator]() {
+      return this;
+    },
+    [Symbol.asyncDispose]: () => subscription.close(),
+  };
+}
+
+/** What `connection_init` may bring. */
+interface Init extends Record<string, unknown> {
+  readonly authorization?: unknown;
+  readonly project?: unknown;
+}
+
+interface Extra {
+  readonly peer: Peer;
+  readonly socket: WebSocket;
+  /** Whom the socket stands for, once that is known: operations are taken from then on. */
+  grant?: Grant;
+}
+
+type Closing = readonly [code: number, reason: string];
+
+const OVER: Readonly<Record<Ending, Closing>> = {
+  revoked: [CloseCode.Forbidden, 'The key has been revoked'],
+  expired: [CloseCode.Unauthorized, 'The token has expired'],
+};
+const REFUSED: Readonly<Record<string, Closing>> = {
+  UNAUTHENTICATED: [CloseCode.Unauthorized, 'Unauthorized'],
+  NOT_FOUND: [CloseCode.Forbidden, 'There is no such project'],
+  UNAVAILABLE: [TRY_AGAIN_LATER, 'Try again later'],
+  RATE_LIMITED: [TRY_AGAIN_LATER, 'Too many sockets'],
+};
+const FAILED: Closing = [CloseCode.InternalServerError, 'Internal server error'];
 
 const unresolved = (): GraphQLError =>
   new GraphQLError('The document has no operation of that name, or several and none was named.', {

@@ -1,12 +1,13 @@
 // How a subscription sees the log: what is already there first, then what comes, each event once and in order. There is no
-// seam between the two, since both are nothing but reads from a cursor.
-import { setTimeout as sleep } from 'node:timers/promises';
+// seam between the two, since both are nothing but reads from a cursor. Followers that want the same and have come equally
+// far are given one and the same batch, so that what is made of it has to be made once.
 import type { Event } from '../database/client.js';
-import { DomainError } from '../domain/errors.js';
+import { canonical } from '../domain/canonical.js';
+import { insist } from './insist.js';
 import { BATCH_BYTES, matches, readLog, type LogBatch, type LogFilter } from './page.js';
 import type { Store } from './store.js';
 import { stream } from './stream.js';
-import { RETRY_MS } from './tail.js';
+import type { Place } from './tail.js';
 
 const BATCH_EVENTS = 500;
 // With a filter that seldom matches, the position still moves on in steps of so many entries, or after so long.
@@ -24,61 +25,59 @@ export function followLog(
   projectId: string,
   { after, filter }: { after: bigint | null; filter?: LogFilter | null | undefined },
 ): AsyncGenerator<LogBatch, void, void> {
-  return stream(async function* (signal) {
+  const wanted = canonical(filter);
+  const reads = (from: bigint) => `log ${from} ${wanted}`;
+  return stream(async function* (leave) {
     const tail = store.tail(projectId);
-    const leave = await tail.follow();
+    const stop = await tail.follow();
+    let told: { position: bigint; at: number } | null = null;
+    const place: Place = {
+      cursor: 0n,
+      concerns: (events, head) => isDue(head) || events.some((event) => matches(event, filter)),
+    };
     try {
-      let batch = after === null ? await emptyBatch(store, projectId) : await read(after);
-      yield batch;
-      let cursor = batch.position;
-      let toldAt = Date.now();
-      let told = cursor;
-      for (;;) {
-        if (batch.caughtUp) {
-          const patience = cursor > told ? Math.max(0, toldAt + QUIET_MS - Date.now()) : undefined;
-          await tail.beyond(cursor, signal, patience);
-          if (signal.aborted) return;
+      let batch: LogBatch | null = await (after === null ? tail.reads.read('now', now) : read(after));
+      while (batch) {
+        const { position, caughtUp }: LogBatch = batch;
+        place.cursor = position;
+        if (batch.events.length > 0 || isDue(position)) {
+          told = { position, at: Date.now() };
+          yield batch;
         }
-        const next = fromTail(cursor) ?? (await readOn(cursor));
-        if (!next) return;
-        batch = next;
-        cursor = batch.position;
-        const isQuiet = batch.events.length === 0;
-        if (isQuiet && cursor - told < QUIET_ENTRIES && (cursor === told || Date.now() - toldAt < QUIET_MS)) continue;
-        toldAt = Date.now();
-        told = cursor;
-        yield batch;
+        // Whoever waits keeps nothing of what it was given.
+        batch = null;
+        if (caughtUp) await tail.beyond(place, leave);
+        if (!leave.given) batch = fromTail(place.cursor) ?? (await insist(store, leave, () => read(place.cursor)));
       }
     } finally {
-      leave();
+      stop();
+    }
+
+    /** Whether the position has to be told also where nothing matches: to begin with, and every so often. */
+    function isDue(position: bigint): boolean {
+      if (told === null) return true;
+      const passed = position - told.position;
+      return passed >= QUIET_ENTRIES || (passed > 0n && Date.now() - told.at >= QUIET_MS);
     }
 
     function read(from: bigint): Promise<LogBatch> {
-      return readLog(store, projectId, { after: from, first: BATCH_EVENTS, filter });
-    }
-
-    /** Waits for the database where that fails; null where the follower leaves meanwhile. */
-    async function readOn(from: bigint): Promise<LogBatch | null> {
-      for (let failing = false; !signal.aborted; failing = true) {
-        try {
-          return await read(from);
-        } catch (error) {
-          if (error instanceof DomainError) throw error;
-          if (!failing) store.log.warn({ err: error }, 'a follower cannot read the log: it waits for it');
-          await sleep(RETRY_MS, undefined, { signal }).catch(() => undefined);
-        }
-      }
-      return null;
+      return tail.reads.read(reads(from), () =>
+        readLog(store, projectId, { after: from, first: BATCH_EVENTS, filter }),
+      );
     }
 
     /** What the process has at hand after the cursor; null where that is not all of it. */
     function fromTail(from: bigint): LogBatch | null {
-      const position = tail.head;
-      const stretch = tail.since(from);
-      if (!stretch) return null;
-      const events = stretch.filter((event) => matches(event, filter));
-      if (events.length > BATCH_EVENTS || sizeOf(events) > BATCH_BYTES) return null;
-      return { events, position: position > from ? position : from, caughtUp: true, trimmedBefore: null };
+      return tail.once(reads(from), () => {
+        const events = tail.since(from)?.filter((event) => matches(event, filter));
+        if (!events || events.length > BATCH_EVENTS || sizeOf(events) > BATCH_BYTES) return null;
+        const position = tail.head > from ? tail.head : from;
+        return { events, position, caughtUp: true, trimmedBefore: null };
+      });
+    }
+
+    async function now(): Promise<LogBatch> {
+      return { events: [], position: await tail.position(), caughtUp: true, trimmedBefore: null };
     }
   });
 }
@@ -89,34 +88,26 @@ export function followChanges(
   projectId: string,
   concerns: (event: Event) => boolean,
 ): AsyncGenerator<void, void, void> {
-  return stream(async function* (signal) {
+  return stream(async function* (leave) {
     const tail = store.tail(projectId);
-    const leave = await tail.follow();
+    const stop = await tail.follow();
+    const place: Place = { cursor: tail.head, concerns: (events) => events.some(concerns) };
     try {
-      let cursor = tail.head;
       yield;
       for (;;) {
-        await tail.beyond(cursor, signal);
-        if (signal.aborted) return;
-        const stretch = tail.since(cursor);
-        cursor = tail.head;
+        await tail.beyond(place, leave);
+        if (leave.given) return;
+        const stretch = tail.since(place.cursor);
+        place.cursor = tail.head;
         // Whoever was too slow to see every event assumes that one of them was his.
         if (!stretch || stretch.some(concerns)) yield;
       }
     } finally {
-      leave();
+      stop();
     }
   });
 }
 
 function sizeOf(events: readonly Event[]): number {
   return events.reduce((sum, event) => sum + event.sizeBytes, 0);
-}
-
-async function emptyBatch({ database }: Store, projectId: string): Promise<LogBatch> {
-  const { logPosition } = await database.prisma.project.findUniqueOrThrow({
-    where: { id: projectId },
-    select: { logPosition: true },
-  });
-  return { events: [], position: logPosition, caughtUp: true, trimmedBefore: null };
 }

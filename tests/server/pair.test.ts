@@ -1,56 +1,39 @@
 import { describe, expect, it } from 'vitest';
 import { createClient } from '../../src/client/client.js';
 import { AppendEventsDocument, StartSessionDocument } from '../../src/client/operation.js';
-import { startApp } from '../support/app.js';
 import { logBySocket, logByStream, writtenLog, type Entry, type Monitor } from '../support/monitor.js';
-import { createDatabase } from '../support/postgres.js';
-import { canStartRedis, startRedis } from '../support/redis.js';
+import { DEGRADED, OK, startPair } from '../support/pair.js';
+import { canStartRedis } from '../support/redis.js';
 import { openRelay } from '../support/relay.js';
-import { send } from '../support/wire.js';
 
 // Longer than the silence after which Redis is given up, and the longest pause between two attempts.
 const PATIENCE = { timeout: 15_000 };
 
-const OK = { status: 'ok', database: 'ok', bus: 'ok' };
-const DEGRADED = { status: 'degraded', database: 'ok', bus: 'degraded' };
-
-/** Two servers on one database, which tell each other of changes by a Redis of their own. */
-async function startPair() {
-  const database = await createDatabase();
-  const redis = await startRedis();
-  const servers = await Promise.all([1, 2].map(() => startApp({ databaseUrl: database.url, redisUrl: redis.url })));
-  const [one, other] = servers.map(({ url }) => url) as [string, string];
-  const { startSession } = await createClient({ url: one }).request(StartSessionDocument, { input: {} });
+/** Two servers, whose logs are written and compared. */
+async function openPair() {
+  const pair = await startPair();
+  const { startSession } = await createClient({ url: pair.one }).request(StartSessionDocument, { input: {} });
 
   async function write(url: string): Promise<void> {
     const input = { sessionId: startSession.session.id, events: [{ type: 'PROGRESS' as const }] };
     await createClient({ url }).request(AppendEventsDocument, { input });
   }
   return {
-    ...{ redis, one, other, write, servers },
-    health: () => Promise.all([one, other].map(healthOf)),
+    ...pair,
+    write,
     /** Resolves when these have all that is written by now; rejects where one has anything else. */
     async haveAll(monitors: Monitor<Entry>[]): Promise<void> {
-      const log = await writtenLog(database.url);
+      const log = await writtenLog(pair.databaseUrl);
       const last = () => monitors.map(({ received }) => received.at(-1)?.position);
       await expect.poll(last).toEqual(monitors.map(() => log.length));
       for (const { received } of monitors) expect(received).toEqual(log);
     },
-    async [Symbol.asyncDispose]() {
-      await Promise.all(servers.map((server) => server.close()));
-      await redis.stop();
-      await database.drop();
-    },
   };
-}
-
-async function healthOf(url: string): Promise<unknown> {
-  return JSON.parse((await send(new URL('/health/ready', url).href)).text);
 }
 
 describe.skipIf(!canStartRedis)('of two servers on one database', () => {
   it('each lets its subscribers hear at once of what is written through the other', async () => {
-    await using pair = await startPair();
+    await using pair = await openPair();
     const leaving = new AbortController();
     const log = createClient({ url: pair.other }).tailLog({ signal: leaving.signal })[Symbol.asyncIterator]();
     await log.next();
@@ -66,7 +49,7 @@ describe.skipIf(!canStartRedis)('of two servers on one database', () => {
   });
 
   it('none loses or repeats an event while Redis is killed, comes back, falls silent and speaks again', async () => {
-    await using pair = await startPair();
+    await using pair = await openPair();
     const { redis, one, other } = pair;
     await using direct = logBySocket(one);
     await using streamed = logByStream(one);
@@ -97,7 +80,7 @@ describe.skipIf(!canStartRedis)('of two servers on one database', () => {
   });
 
   it('the subscribers of one that closes go on at the other without a loss', async () => {
-    await using pair = await startPair();
+    await using pair = await openPair();
     await using relay = await openRelay(pair.one);
     await using direct = logBySocket(relay.url);
     await using streamed = logByStream(relay.url);

@@ -1,15 +1,14 @@
-import { once } from 'node:events';
 import { describe, expect, test } from 'vitest';
-import { stream } from '../../src/store/stream.js';
+import { Leave, stream } from '../../src/store/stream.js';
 
-/** Counts up, and waits for its signal after each number but the first. */
+/** Counts up, and waits for its consumer to leave after each number but the first. */
 function counting() {
   const told = { ended: false };
-  const numbers = stream(async function* (signal) {
+  const numbers = stream(async function* (leave) {
     try {
-      for (let number = 0; !signal.aborted; number++) {
+      for (let number = 0; !leave.given; number++) {
         yield number;
-        if (number > 0) await once(signal, 'abort');
+        if (number > 0) await new Promise<void>((resolve) => leave.on(resolve));
       }
     } finally {
       told.ended = true;
@@ -65,5 +64,29 @@ describe('a stream', () => {
 
     await expect(numbers.throw(new Error('enough'))).rejects.toThrow('enough');
     expect(told.ended).toBe(true);
+  });
+});
+
+describe('a pause', () => {
+  test('ends after its time, or as soon as the consumer leaves', async () => {
+    const leave = new Leave();
+    await leave.pause(1);
+    const pause = leave.pause(1_000_000);
+    leave.give();
+    await pause;
+    await leave.pause(1_000_000);
+    expect(leave.given).toBe(true);
+  });
+
+  test('leaves nothing behind when it is over', async () => {
+    const leave = new Leave();
+    let called = 0;
+    const callback = (): void => void (called += 1);
+    leave.on(callback);
+    leave.off(callback);
+    await leave.pause(1);
+    leave.give();
+    leave.give();
+    expect(called).toBe(0);
   });
 });

@@ -2,6 +2,8 @@ import { afterAll, describe, expect, test } from 'vitest';
 import { memoryBus } from '../../src/bus/memory.js';
 import { transact } from '../../src/store/transaction.js';
 import type { Caller } from '../../src/store/store.js';
+import { Leave } from '../../src/store/stream.js';
+import type { LogTail, Place } from '../../src/store/tail.js';
 import { openStore } from '../support/store.js';
 
 // Counts who listens: to listen is all that a tail asks of a bus.
@@ -21,7 +23,10 @@ const bus = {
 const { store, newCaller, log, ...fixture } = await openStore({ bus });
 afterAll(() => fixture[Symbol.asyncDispose]());
 
-const never = new AbortController().signal;
+/** Resolves once the head is beyond the cursor, or the consumer leaves. */
+const beyond = (tail: LogTail, cursor: bigint, leave = new Leave()) =>
+  tail.beyond({ cursor, concerns: () => true }, leave);
+
 async function record(caller: Caller, count: number, bytes = 0): Promise<bigint> {
   const { position } = await transact(store, caller, async (tx) => {
     for (let index = 0; index < count; index++) tx.record({ type: 'PROGRESS', data: { text: 'x'.repeat(bytes) } });
@@ -57,7 +62,7 @@ describe('the tail of a log', () => {
     expect(tail.head).toBe(missed);
     expect(tail.since(0n)).toBeNull();
     const position = await record(me, 2);
-    await tail.beyond(missed, never);
+    await beyond(tail, missed);
     expect(positionsOf(tail.since(missed))).toEqual([4, 5]);
     expect(tail.head).toBe(position);
     leave();
@@ -70,7 +75,7 @@ describe('the tail of a log', () => {
     await Promise.all(Array.from({ length: 20 }, async () => (await tail.follow())()));
     const leave = await tail.follow();
     const position = await record(me, 1);
-    await tail.beyond(0n, never);
+    await beyond(tail, 0n);
 
     expect([tail.followers, tail.head]).toEqual([1, position]);
     leave();
@@ -108,7 +113,7 @@ describe('the tail of a log', () => {
     const tail = store.tail(me.projectId);
     const leave = await tail.follow();
     await record(me, 3);
-    await tail.beyond(2n, never);
+    await beyond(tail, 2n);
 
     await tail.close();
 
@@ -118,21 +123,96 @@ describe('the tail of a log', () => {
 });
 
 describe('waiting for more of the log', () => {
-  test('ends with the signal, with the time, or where there is more already', async () => {
+  test('ends when the consumer leaves, with the poll, or where there is more already', async () => {
     const me = await newCaller();
     const tail = store.tail(me.projectId);
     const leave = await tail.follow();
-    const leaving = new AbortController();
+    const leaving = new Leave();
 
-    const waits = [tail.beyond(0n, leaving.signal), tail.beyond(0n, never, 1)];
-    leaving.abort();
+    const waits = [beyond(tail, 0n, leaving), beyond(tail, 0n)];
+    leaving.give();
     await Promise.all(waits);
-    await tail.beyond(0n, leaving.signal);
+    await beyond(tail, 0n, leaving);
     await record(me, 1);
-    await Promise.all(Array.from({ length: 5 }, () => tail.beyond(0n, never)));
-    await tail.beyond(0n, never);
+    await Promise.all(Array.from({ length: 5 }, () => beyond(tail, 0n)));
+    await beyond(tail, 0n);
 
     expect(tail.head).toBe(1n);
     leave();
+  });
+
+  test('goes on past events that are no concern of it, without waking', async () => {
+    const me = await newCaller();
+    const tail = store.tail(me.projectId);
+    const leave = await tail.follow();
+    const seen: bigint[] = [];
+    const place: Place = {
+      cursor: 0n,
+      concerns: (events, head) => {
+        seen.push(...events.map(({ position }) => position));
+        return head > 2n;
+      },
+    };
+    const waiting = tail.beyond(place, new Leave());
+
+    await record(me, 2);
+    await expect.poll(() => tail.head).toBe(2n);
+    expect(place.cursor).toBe(2n);
+    await record(me, 1);
+    await waiting;
+
+    expect(seen).toEqual([1n, 2n, 3n]);
+    expect(positionsOf(tail.since(place.cursor))).toEqual([3]);
+    leave();
+  });
+});
+
+describe('what is made of the events at hand', () => {
+  test('is the same for all who name the same key, until the head moves on', async () => {
+    const me = await newCaller();
+    const tail = store.tail(me.projectId);
+    const leave = await tail.follow();
+    const one = tail.once('key', () => ({}));
+
+    expect(tail.once('key', () => ({}))).toBe(one);
+    expect(tail.once('other', () => ({}))).not.toBe(one);
+    await record(me, 1);
+    await beyond(tail, 0n);
+    expect(tail.once('key', () => ({}))).not.toBe(one);
+    leave();
+  });
+});
+
+describe('a settled tail', () => {
+  test('is one all of whose followers have taken what was committed', async () => {
+    const me = await newCaller();
+    const tail = store.tail(me.projectId);
+    await tail.settled();
+    const leave = await Promise.all([tail.follow(), tail.follow()]);
+    const position = await record(me, 1);
+    let settled = false;
+    const settling = tail.settled().then(() => (settled = true));
+
+    await expect.poll(() => tail.head).toBe(position);
+    const end = new Leave();
+    const waits = [beyond(tail, position, end)];
+    await Promise.resolve();
+    expect(settled).toBe(false);
+    waits.push(beyond(tail, position, end));
+    await settling;
+
+    end.give();
+    await Promise.all(waits);
+    for (const each of leave) each();
+  });
+
+  test('waits no longer for a follower that has left', async () => {
+    const me = await newCaller();
+    const tail = store.tail(me.projectId);
+    const leave = await tail.follow();
+    const settling = tail.settled();
+    leave();
+    await settling;
+    expect(tail.followers).toBe(0);
   });
 });
