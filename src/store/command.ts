@@ -128,12 +128,15 @@ async function insertCommands(
       dedupeKey: dedupeKey ?? null,
       redacted: [action, parameters, result, contextData, error].some(({ redacted }) => redacted),
       eventSequence: eventSequence + BigInt(index),
+      sizeBytes: [parameters, result, contextData].reduce((sum, { value }) => sum + bytesOf(value), 0),
       ...(occurredAt && { createdAt: earlier(occurredAt, tx.now) }),
     };
   });
   const rows = await tx.db.command.createManyAndReturn({ data });
   return rows.sort((a, b) => Number(a.sequence - b.sequence));
 }
+
+const bytesOf = (value: unknown): number => (value == null ? 0 : Buffer.byteLength(JSON.stringify(value)));
 
 /** JSON for a column that may be null: no difference between a null and nothing. */
 function nullable(value: unknown): Prisma.InputJsonValue | typeof Prisma.DbNull {

@@ -1,4 +1,5 @@
 // What the database says when transactions meet. Prisma tells it in several shapes, which are read here and nowhere else.
+import { isDriverAdapterError } from '@prisma/driver-adapter-utils';
 import { Prisma } from '../database/client.js';
 import { UnavailableError } from '../domain/errors.js';
 
@@ -15,6 +16,9 @@ interface DriverCause {
 const CONFLICTS: ReadonlySet<string | undefined> = new Set(['40001', '40P01']);
 /** foreign_key_violation: what a function had found was purged before it referred to it, and it will not find it again. */
 const PURGED = '23503';
+
+/** unique_violation */
+const REPEATED = '23505';
 
 /**
  * The unique indexes that only a race can hit: the function has looked before it wrote, and will see the winner when it
@@ -45,31 +49,51 @@ const UNREACHABLE: ReadonlySet<string | undefined> = new Set([
 const TOO_SLOW: ReadonlySet<string> = new Set(['P2024', 'P2028', 'P2034']);
 /** admin_shutdown, crash_shutdown, cannot_connect_now, too_many_connections, and connections that broke. */
 const LOST = /^(57P0[123]|53300|08\w{3}|E[A-Z]+)$/;
+/**
+ * What node-postgres says by itself of a connection that broke, or that could not be had: errors without a code, which Prisma
+ * passes on as they are.
+ */
+const BROKEN =
+  /^(Connection terminated|Client (was closed|has encountered a connection error)|timeout exceeded when trying to connect)/;
 /** query_canceled (statement_timeout), lock_not_available, and conflicts that no repetition has got round */
 const CANCELLED: ReadonlySet<string | undefined> = new Set(['57014', '55P03', ...CONFLICTS]);
 
 /** Whether running the whole transaction again may help. */
 export function isRetryable(error: unknown): boolean {
   if (error instanceof RetryTransaction) return true;
-  if (!(error instanceof Prisma.PrismaClientKnownRequestError)) return false;
   const { originalCode, constraint } = causeOf(error);
   return (
-    error.code === 'P2034' || CONFLICTS.has(originalCode) || originalCode === PURGED || RACES.has(constraint?.index)
+    codeOf(error) === 'P2034' || CONFLICTS.has(originalCode) || originalCode === PURGED || RACES.has(constraint?.index)
   );
+}
+
+/** Whether what was written repeats a unique key, or refers to what is not there. */
+export function isMisfit(error: unknown): boolean {
+  const { originalCode } = causeOf(error);
+  return originalCode === REPEATED || originalCode === PURGED;
 }
 
 /** The typed error where the database is out of reach, over its time limit or too busy with rivals, else null. */
 export function unavailable(error: unknown): UnavailableError | null {
   if (error instanceof RetryTransaction) return new UnavailableError({ reason: 'timeout' });
-  if (error instanceof Prisma.PrismaClientInitializationError) return new UnavailableError({ reason: 'unreachable' });
-  if (!(error instanceof Prisma.PrismaClientKnownRequestError)) return null;
+  if (error instanceof Prisma.PrismaClientInitializationError || isBroken(error)) {
+    return new UnavailableError({ reason: 'unreachable' });
+  }
   const { kind, originalCode = '' } = causeOf(error);
   if (UNREACHABLE.has(kind) || LOST.test(originalCode)) return new UnavailableError({ reason: 'unreachable' });
-  if (TOO_SLOW.has(error.code) || CANCELLED.has(originalCode)) return new UnavailableError({ reason: 'timeout' });
+  if (TOO_SLOW.has(codeOf(error)) || CANCELLED.has(originalCode)) return new UnavailableError({ reason: 'timeout' });
   return null;
 }
 
-function causeOf(error: Prisma.PrismaClientKnownRequestError): DriverCause {
+const isBroken = (error: unknown): boolean => error instanceof Error && BROKEN.test(error.message);
+
+/** Prisma's own code. */
+const codeOf = (error: unknown): string => (error instanceof Prisma.PrismaClientKnownRequestError ? error.code : '');
+
+/** What the database said: of a COMMIT that failed Prisma passes it on as it is, else within an error of its own. */
+function causeOf(error: unknown): DriverCause {
+  if (error instanceof Error && isDriverAdapterError(error)) return error.cause as DriverCause;
+  if (!(error instanceof Prisma.PrismaClientKnownRequestError)) return {};
   const { driverAdapterError } = (error.meta ?? {}) as { driverAdapterError?: { cause?: DriverCause } };
   return driverAdapterError?.cause ?? {};
 }

@@ -4,8 +4,9 @@ import { checkEvent, type EventLevel, type ReportedEvent } from '../domain/event
 import { encodeId } from '../domain/id.js';
 import { checkCount, EVENTS_MAX_PER_CALL, Issues } from '../domain/limits.js';
 import { replay } from '../domain/replay.js';
+import { appendPlain } from './append.js';
 import { lockSession, moveSession, refuseEnded } from './lifecycle.js';
-import type { Subject } from './log.js';
+import { draft, type NewEvent, type Subject } from './log.js';
 import type { Caller, Store } from './store.js';
 import { transact, type Transaction } from './transaction.js';
 
@@ -23,12 +24,37 @@ export interface AppendEventsInput {
  * `dedupeKey` the session has already is answered with the one that is there; a call of nothing else succeeds even after
  * the session's end, since what it asks for has been done.
  */
-export async function appendEvents(
+export async function appendEvents(store: Store, caller: Caller, input: AppendEventsInput): Promise<Appended> {
+  checkAppend(input.events, store.now());
+  return (await appendAtOnce(store, caller, input)) ?? (await appendLocked(store, caller, input));
+}
+
+interface Appended {
+  events: Event[];
+  position: bigint;
+}
+
+/** The ordinary append, in one statement; null, and nothing is done, where it takes more to tell what is right. */
+async function appendAtOnce(
   store: Store,
   caller: Caller,
   { sessionId, events }: AppendEventsInput,
-): Promise<{ events: Event[]; position: bigint }> {
-  checkAppend(events, store.now());
+): Promise<Appended | null> {
+  // Its run and conversation are the statement's to find.
+  const session = { id: sessionId, runId: null, conversationId: null };
+  const known: KnownEvents = new Map();
+  const drafts: Event[] = [];
+  for (const event of events) {
+    if (known.has(event.dedupeKey) || (event.causeDedupeKey != null && !known.has(event.causeDedupeKey))) return null;
+    drafts.push(add((fields) => draft(caller.projectId, fields), session, event, known));
+  }
+  const contextPercent = contextTold(drafts);
+  const position = await appendPlain(store, caller, { sessionId, events: drafts, contextPercent });
+  return position === null ? null : { events: drafts, position };
+}
+
+/** Any append, under the lock on its session. */
+function appendLocked(store: Store, caller: Caller, { sessionId, events }: AppendEventsInput): Promise<Appended> {
   return transact(store, caller, async (tx) => {
     const session = await lockSession(tx, sessionId);
     const known = await readKnown(tx, sessionId, events);
@@ -38,7 +64,9 @@ export async function appendEvents(
       tx.showLife(sessionId);
       const alive = await moveSession(tx, session, 'activity');
       const repeated = new Set(known.values());
-      const stored = events.map((event) => known.get(event.dedupeKey) ?? record(tx, alive, event, known));
+      const stored = events.map(
+        (event) => known.get(event.dedupeKey) ?? add((fields) => tx.record(fields), alive, event, known),
+      );
       await keepContext(
         tx,
         sessionId,
@@ -52,8 +80,7 @@ export async function appendEvents(
 
 /** A CONTEXT_WINDOW_UPDATED tells the context as a heartbeat does: the row stands as its events say that it does. */
 async function keepContext(tx: Transaction, sessionId: string, added: readonly Event[]): Promise<void> {
-  const told = added.map(({ type, data }) => ({ type, data, sequence: 0n }));
-  const { contextPercent } = replay(told);
+  const contextPercent = contextTold(added);
   if (contextPercent === null) return;
   await tx.db.pulse.update({
     where: { projectId_sessionId: { projectId: tx.projectId, sessionId } },
@@ -61,14 +88,20 @@ async function keepContext(tx: Transaction, sessionId: string, added: readonly E
   });
 }
 
+/** What the events tell of the context; null where nothing. */
+function contextTold(events: readonly Event[]): number | null {
+  return replay(events.map(({ type, data }) => ({ type, data, sequence: 0n }))).contextPercent;
+}
+
 /** Events of a session by their keys; what has no key is known to nobody. */
 type KnownEvents = Map<string | null | undefined, Event>;
 
-function record(tx: Transaction, session: Subject, event: EventInput, known: KnownEvents): Event {
+/** Makes an event of what was reported, its cause found among those that are known, and adds it to them. */
+function add(record: (event: NewEvent) => Event, session: Subject, event: EventInput, known: KnownEvents): Event {
   const { causeDedupeKey, dedupeKey, data, metadata, ...rest } = event;
   const cause = causeDedupeKey == null ? undefined : known.get(causeDedupeKey);
   if (causeDedupeKey != null && !cause) throw new NotFoundError({ kind: 'Event', ref: causeDedupeKey });
-  const recorded = tx.record({
+  const recorded = record({
     ...rest,
     session,
     dedupeKey,

@@ -2,6 +2,7 @@
 // a day is answered with what the first call was answered, rows as they stand now.
 import { createHash } from 'node:crypto';
 import type { Prisma } from '../database/client.js';
+import { canonical } from '../domain/canonical.js';
 import { DomainError, IdempotencyConflictError } from '../domain/errors.js';
 import type { Caller, Store } from './store.js';
 import { transact, type Transaction } from './transaction.js';
@@ -90,10 +91,5 @@ async function recall(
 
 /** The same for inputs that say the same, their fields in whatever order. */
 function hashOf(input: object): string {
-  const canonical = JSON.stringify(input, (_key, value: unknown) =>
-    value !== null && typeof value === 'object' && !Array.isArray(value)
-      ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)))
-      : value,
-  );
-  return createHash('sha256').update(canonical).digest('hex');
+  return createHash('sha256').update(canonical(input)).digest('hex');
 }

@@ -37,7 +37,7 @@ export async function importSessions(
   checkImport(issues, input, store.now());
   const ordered = ancestorsFirst(issues, input.sessions);
   issues.throwIfAny();
-  return transact(store, caller, async (tx) => {
+  const insert = async (tx: Transaction) => {
     await takeTurn(tx);
     const known = await readKnown(tx, input);
     refuseUnknownReferences(input, known);
@@ -55,11 +55,14 @@ export async function importSessions(
       created,
       unchanged: input.runs.length + input.sessions.length - created,
     };
-  });
+  };
+  return transact(store, caller, insert, { timeoutMs: IMPORT_MAX_MS });
 }
 
 // Any number will do, as long as nobody else in this database takes the same.
 const LOCK = 7_361_530;
+// Thousands of rows, after another import of the same that has the turn.
+const IMPORT_MAX_MS = 60_000;
 
 /** Imports of a project take turns: what an equal one has brought meanwhile is known, and not in the way. */
 async function takeTurn({ db, projectId }: Transaction): Promise<void> {

@@ -32,7 +32,7 @@ export const BATCH_BYTES = 4 * 1024 * 1024;
  * @throws ValidationError where `after` is no position of this log: beyond its head, say.
  */
 export async function readLog(
-  { database }: { database: Database },
+  { database }: { database: Pick<Database, 'prisma'> },
   projectId: string,
   { after, first, filter = {} }: { after: bigint; first: number; filter?: LogFilter | null | undefined },
 ): Promise<LogBatch> {

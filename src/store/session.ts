@@ -23,7 +23,7 @@ import {
   type SessionKind,
   type StartReason,
 } from '../domain/session.js';
-import { checkWorkspace, type Workspace } from '../domain/workspace.js';
+import { checkWorkspace, NO_WORKSPACE, type Workspace } from '../domain/workspace.js';
 import { RetryTransaction } from './conflict.js';
 import { transactOnce, type Once } from './idempotency.js';
 import { endLocked, lockOpenSession, lockSession, successorOf } from './lifecycle.js';
@@ -224,8 +224,8 @@ export interface UpdateSessionInput {
 }
 
 /**
- * Changes what of an open session may change: an absent field is left, a null clears it. `metadataPatch` is merged as
- * RFC 7396 says.
+ * Changes what of an open session may change: an absent field is left, a null clears it, which for `liveness` is back to its
+ * kind's policy. `metadataPatch` is merged as RFC 7396 says.
  * @throws VersionConflictError where `expectedVersion` is not the session's.
  */
 export async function updateSession(
@@ -265,10 +265,11 @@ export async function updateSession(
 /** The columns that an update gives another value. */
 function changesOf(session: Session, input: UpdateSessionInput): Partial<Prisma.SessionUncheckedUpdateManyInput> {
   const { title, taskId, providerSessionId, workspace, metadataPatch, liveness } = input;
-  const wanted: Record<string, unknown> = { title, taskId, providerSessionId, ...workspace };
-  if (liveness) Object.assign(wanted, mergePolicy(session, liveness));
-  if (metadataPatch) {
-    const metadata = redacted(mergePatch(session.metadata, metadataPatch));
+  const place = workspace === null ? NO_WORKSPACE : workspace;
+  const policy = liveness === null ? defaultPolicy(session) : mergePolicy(session, liveness);
+  const wanted: Record<string, unknown> = { title, taskId, providerSessionId, ...place, ...policy };
+  if (metadataPatch !== undefined) {
+    const metadata = metadataPatch === null ? {} : redacted(mergePatch(session.metadata, metadataPatch));
     const issues = new Issues();
     checkJson(issues, 'input.metadataPatch', metadata, { limitBytes: JSON_MAX_BYTES, shape: 'object' });
     issues.throwIfAny();

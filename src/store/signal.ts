@@ -96,8 +96,12 @@ export async function acknowledgeSignals(
   });
 }
 
-/** What is still wanted of a session, oldest first. */
-export function pendingSignals(db: Prisma.TransactionClient, projectId: string, sessionId: string): Promise<Signal[]> {
+/** What is still wanted of a session, or of several, oldest first. */
+export function pendingSignals(
+  db: Prisma.TransactionClient,
+  projectId: string,
+  sessionId: string | { in: string[] },
+): Promise<Signal[]> {
   return db.signal.findMany({
     where: { projectId, sessionId, acknowledgedAt: null, cancelledAt: null },
     orderBy: [{ sentAt: 'asc' }, { id: 'asc' }],

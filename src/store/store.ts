@@ -1,10 +1,17 @@
 // What every function of this folder works with. One exported function = one transaction = one mutation or one step of
 // a worker; each takes the store and the caller in whose project it acts.
-import type { Database } from '../database/client.js';
-import type { Role } from '../domain/session.js';
+import type { Role } from '../domain/role.js';
+import { foldSigns, takePlain, type Sign, type Taken } from './beat.js';
+import { BeatBoard } from './beatBoard.js';
+import { openClock } from './clock.js';
+import { Coalescer } from './coalescer.js';
 import { LogTail, type LogSource } from './tail.js';
+import { readVitals, type Vitals } from './vitals.js';
+
+export type { Vitals } from './vitals.js';
 
 export type {
+  ApiKey,
   Approval,
   Checkpoint,
   Command,
@@ -26,8 +33,31 @@ export interface Store extends LogSource {
   now(): Date;
   /** The reader of a project's log: one for each project and process. */
   tail(projectId: string): LogTail;
-  /** Ends every reader. The database and the bus stay their owner's to close. */
+  /** Where heartbeats go together. */
+  readonly beats: Coalescer<Sign, Taken>;
+  /** The newest beats of a project's sessions: one for each project and process. */
+  board(projectId: string): BeatBoard;
+  readonly observer: Observer | null;
+  /** How many follow a log of this process. */
+  subscribers(): number;
+  /** Rejects where the database is out of reach. */
+  vitals(): Promise<Vitals>;
+  /** Resolves once all followers of a log have taken what is committed by now; never where one of them does not read. */
+  settled(): Promise<void>;
+  /** Answers what is under way, and ends every reader. The database and the bus stay their owner's to close. */
   close(): Promise<void>;
+}
+
+/** Hears what happens, to count it; must not throw. */
+export interface Observer {
+  /** A transaction runs again. */
+  retried(): void;
+  /** One statement takes so many heartbeats. */
+  beaten(count: number): void;
+  /** The watchdog of this process has changed so many sessions. */
+  judged(verdicts: number): void;
+  /** A chore has run for so long. */
+  done(chore: string, seconds: number, ok: boolean): void;
 }
 
 /** In whose name a call is made: its project, and the name that records carry. */
@@ -43,49 +73,51 @@ export function serviceIn(projectId: string): Caller {
   return { projectId, name: 'lifeline', role: 'ADMIN', serverAdmin: false };
 }
 
-// A clock drifts by milliseconds a minute at worst.
-const CLOCK_CHECK_MS = 60_000;
+// Milliseconds of the database's time, and small beside what a statement costs by itself.
+const BEATS_PER_STATEMENT = 1_000;
+// Half a pool of connections.
+const BEATS_ALONE_AT_ONCE = 5;
 
 /** Resolves once the database has answered and its clock is known. */
-export async function createStore(source: LogSource): Promise<Store> {
-  const { database, log } = source;
+export async function createStore(source: LogSource, observer: Observer | null = null): Promise<Store> {
   const tails = new Map<string, LogTail>();
-  let offsetMs = await clockOffset(database);
-  const checking = setInterval(() => {
-    clockOffset(database).then(
-      (measured) => (offsetMs = measured),
-      (error: unknown) => log.warn({ err: error }, 'the clock of the database could not be read'),
-    );
-  }, CLOCK_CHECK_MS).unref();
+  const boards = new Map<string, BeatBoard>();
+  const clock = await openClock(source);
 
   const store: Store = {
     ...source,
-    now: () => new Date(Date.now() + offsetMs),
+    observer,
+    subscribers: () => [...tails.values()].reduce((sum, tail) => sum + tail.followers, 0),
+    now: () => clock.now(),
+    beats: new Coalescer({
+      fold: foldSigns,
+      flush(signs) {
+        observer?.beaten(signs.length);
+        return takePlain(source, signs);
+      },
+      batch: BEATS_PER_STATEMENT,
+      alone: BEATS_ALONE_AT_ONCE,
+    }),
+    board(projectId) {
+      const board = boards.get(projectId) ?? new BeatBoard(source.bus, projectId);
+      boards.set(projectId, board);
+      return board;
+    },
     tail(projectId) {
       const tail = tails.get(projectId) ?? new LogTail(source, projectId);
       tails.set(projectId, tail);
       return tail;
     },
+    vitals: () => readVitals(source.database, tails),
+    async settled() {
+      await Promise.all(Array.from(tails.values(), (tail) => tail.settled()));
+    },
     async close() {
-      clearInterval(checking);
+      clock.stop();
+      await store.beats.close();
+      for (const board of boards.values()) board.close();
       await Promise.all(Array.from(tails.values(), (tail) => tail.close()));
     },
   };
   return store;
-}
-
-// The first question also opens a connection; of three, the quickest answer tells best.
-const CLOCK_QUESTIONS = 3;
-
-/** By how many milliseconds the database's clock is ahead of ours. */
-async function clockOffset(database: Database): Promise<number> {
-  let best = { tookMs: Infinity, offsetMs: 0 };
-  for (let question = 0; question < CLOCK_QUESTIONS; question++) {
-    const asked = Date.now();
-    const [row] = await database.prisma.$queryRaw<{ now: Date }[]>`SELECT clock_timestamp() AS "now"`;
-    const answered = Date.now();
-    const tookMs = answered - asked;
-    if (row && tookMs < best.tookMs) best = { tookMs, offsetMs: row.now.getTime() - (asked + answered) / 2 };
-  }
-  return best.offsetMs;
 }

@@ -1,30 +1,21 @@
 import type { Session } from '../database/client.js';
 import { NotResumableError } from '../domain/errors.js';
-import { checkNote, Issues } from '../domain/limits.js';
+import { changeSession, type NotedChange } from './change.js';
 import { lockOpenSession, moveSession } from './lifecycle.js';
 import { openStateOf } from './savedState.js';
 import type { Caller, Store } from './store.js';
 import { transact, type Transaction } from './transaction.js';
 
-export interface SuspendSessionInput {
-  sessionId: string;
-  note?: string | null;
-}
-
 /** Puts a live session to sleep, and its saved state with it. @throws IllegalTransitionError */
-export async function suspendSession(
+export function suspendSession(
   store: Store,
   caller: Caller,
-  { sessionId, note }: SuspendSessionInput,
+  input: NotedChange,
 ): Promise<{ session: Session; position: bigint }> {
-  const issues = new Issues();
-  checkNote(issues, 'input.note', note);
-  issues.throwIfAny();
-  return transact(store, caller, async (tx) => {
-    const session = await lockOpenSession(tx, sessionId);
-    const suspended = await moveSession(tx, session, 'suspend', { note });
-    if (suspended !== session) await markState(tx, sessionId, 'ACTIVE', 'SUSPENDED');
-    return { session: suspended };
+  return changeSession(store, caller, input, async (tx, session) => {
+    const suspended = await moveSession(tx, session, 'suspend', { note: input.note });
+    if (suspended !== session) await markState(tx, session.id, 'ACTIVE', 'SUSPENDED');
+    return suspended;
   });
 }
 

@@ -1,12 +1,11 @@
 // A transaction is a function that may run more than once: it reads, decides, changes rows by compare-and-set and records
 // events, and only its last run is ever seen. Locks are taken in one order everywhere: conversation, session, run,
 // project. After the commit, and only then, the bus hears how far the log has grown.
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Event, Prisma } from '../database/client.js';
 import { decodeIdOf } from '../domain/id.js';
-import { DomainError, SessionEndedError } from '../domain/errors.js';
-import { isRetryable, unavailable } from './conflict.js';
+import { SessionEndedError } from '../domain/errors.js';
 import { draft, writeLog, type NewEvent, type Remembered, type Subject } from './log.js';
+import { retrying } from './retry.js';
 import type { Caller, Store } from './store.js';
 
 export class Transaction {
@@ -69,11 +68,6 @@ export class Transaction {
   }
 }
 
-// Enough for the losers of a race of fifty on one place: each round at least one of them gets through.
-const ATTEMPTS = 60;
-const BACKOFF_MS = 4;
-const LONGEST_BACKOFF_MS = 100;
-
 /**
  * Runs `work` in one transaction, again where others were in its way, and answers with what it returned and the log
  * position by which the change can be read (its own `position`, where it returns one).
@@ -83,30 +77,27 @@ export async function transact<T extends object>(
   store: Store,
   caller: Caller,
   work: (tx: Transaction) => Promise<T>,
-  /** How long one run may take, where that is more than a mutation may. */
+  /** How long one run may take, and a statement of it, where that is more than a mutation may. */
   { timeoutMs }: { timeoutMs?: number } = {},
 ): Promise<{ position: bigint } & T> {
-  for (let attempt = 1; ; attempt++) {
-    try {
-      const { result, position, grew } = await store.database.prisma.$transaction(
+  try {
+    const { result, position, grew } = await retrying(store, () =>
+      store.database.writer.$transaction(
         async (db) => {
+          if (timeoutMs !== undefined)
+            await db.$queryRaw`SELECT set_config('statement_timeout', ${`${timeoutMs}`}, true)`;
           const tx = new Transaction(db, caller, store.now());
           const result = await work(tx);
           return { result, ...(await tx.finish()) };
         },
         { timeout: timeoutMs },
-      );
-      if (grew) store.bus.announce(caller.projectId, Number(position));
-      return { position, ...result };
-    } catch (error) {
-      if (error instanceof SessionEndedError) await tellLateWrite(store, caller, error);
-      if (error instanceof DomainError) throw error;
-      if (attempt < ATTEMPTS && isRetryable(error)) {
-        await sleep(Math.random() * Math.min(BACKOFF_MS * attempt, LONGEST_BACKOFF_MS));
-        continue;
-      }
-      throw unavailable(error) ?? error;
-    }
+      ),
+    );
+    if (grew) store.bus.announce(caller.projectId, Number(position));
+    return { position, ...result };
+  } catch (error) {
+    if (error instanceof SessionEndedError) await tellLateWrite(store, caller, error);
+    throw error;
   }
 }
 

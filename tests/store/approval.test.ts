@@ -151,7 +151,7 @@ describe('a resolution', () => {
     expect(await readAgain(approval)).toMatchObject({ status: 'PENDING' });
   });
 
-  test('after the end of the session is answered as any closed one, and is no late write', async () => {
+  test('after the end of the session is answered like every closed one, and is no late write', async () => {
     const me = await newCaller();
     const session = await start(me);
     const approval = await request(me, session);

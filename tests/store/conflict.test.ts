@@ -1,4 +1,5 @@
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
+import { pino } from 'pino';
 import { afterAll, describe, expect, test } from 'vitest';
 import { openDatabase } from '../../src/database/client.js';
 import { startSession } from '../../src/store/session.js';
@@ -12,6 +13,16 @@ afterAll(() => fixture[Symbol.asyncDispose]());
 
 const nowhere = 'postgresql://postgres@127.0.0.1:9/nowhere';
 const begin = (on: Store) => startSession(on, caller, { kind: 'AGENT', takeOver: false });
+
+/** What the database does when it is shut down while it commits. */
+const FAILING_COMMIT = [
+  'CREATE TEMP TABLE late (id int) ON COMMIT DROP',
+  `CREATE FUNCTION pg_temp.fail() RETURNS trigger LANGUAGE plpgsql AS
+   $$ BEGIN RAISE EXCEPTION 'shutting down' USING ERRCODE = 'admin_shutdown'; END $$`,
+  `CREATE CONSTRAINT TRIGGER fail AFTER INSERT ON late DEFERRABLE INITIALLY DEFERRED
+   FOR EACH ROW EXECUTE FUNCTION pg_temp.fail()`,
+  'INSERT INTO late VALUES (1)',
+];
 
 /** A way to the database that can be cut. */
 async function openLine(to: string) {
@@ -62,6 +73,26 @@ describe('a failure of the database is UNAVAILABLE', () => {
     await database.close();
   });
 
+  test('but not where its caller gives the transaction longer', async () => {
+    const database = openDatabase(url, { statementTimeoutMs: 50 });
+
+    const patient = transact(
+      { ...store, database },
+      caller,
+      async (tx) => {
+        await tx.db.$queryRaw`SELECT pg_sleep(0.1)::text`;
+        return {};
+      },
+      { timeoutMs: 20_000 },
+    );
+
+    await expect(patient).resolves.toMatchObject({ position: expect.any(BigInt) as bigint });
+    // The next statement on the same connection is under the limit of all others again.
+    const hasty = database.prisma.$queryRaw`SELECT current_setting('statement_timeout') AS limit`;
+    await expect(hasty).resolves.toEqual([{ limit: '50ms' }]);
+    await database.close();
+  });
+
   test('where a transaction takes longer than it may', async () => {
     const slow = transact(
       store,
@@ -102,6 +133,33 @@ describe('a failure of the database is UNAVAILABLE', () => {
 
     await expect(broken).rejects.toMatchObject({ code: 'UNAVAILABLE' });
     await database.close();
+  });
+
+  test('where the connection breaks off between two statements', async () => {
+    await using line = await openLine(url);
+    let tell: (line: string) => void = () => undefined;
+    const lost = new Promise<string>((resolve) => (tell = resolve));
+    const database = openDatabase(line.url, { log: pino({ level: 'warn' }, { write: tell }) });
+
+    const broken = transact({ ...store, database }, caller, async (tx) => {
+      await tx.db.$queryRaw`SELECT 1`;
+      line.cut();
+      await lost;
+      await tx.db.$queryRaw`SELECT 2`;
+      return {};
+    });
+
+    await expect(broken).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+    await database.close();
+  });
+
+  test('where it is the commit that fails', async () => {
+    const unsaved = transact(store, caller, async (tx) => {
+      for (const sql of FAILING_COMMIT) await tx.db.$executeRawUnsafe(sql);
+      return {};
+    });
+
+    await expect(unsaved).rejects.toMatchObject({ code: 'UNAVAILABLE' });
   });
 
   test('also outside of a transaction', async () => {

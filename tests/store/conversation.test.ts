@@ -366,7 +366,7 @@ describe('a transition is refused', () => {
     expect(await read(session)).toEqual(session);
   });
 
-  test('for a session of another project, which is as unknown as any', async () => {
+  test('for a session of another project, which nobody here knows', async () => {
     const [me, other] = [await newCaller(), await newCaller()];
     const { session } = await startSession(store, other, { kind: 'AGENT', takeOver: false });
 

@@ -18,7 +18,7 @@ const finish = (caller: Caller, sessionId: string) =>
   endSession(store, caller, { sessionId, reason: 'FINISHED', outcome: 'SUCCESS' });
 
 describe('an append', () => {
-  test('of a context that the agent tells moves the context of the session, and nonsense does not', async () => {
+  test('of a context that the agent tells moves the context of the session, and nonsense is refused', async () => {
     const me = await newCaller();
     const { id: sessionId } = await start(me);
     const where = { projectId_sessionId: { projectId: me.projectId, sessionId } };
@@ -29,7 +29,11 @@ describe('an append', () => {
         percents.map((contextPercent) => ({ type: 'CONTEXT_WINDOW_UPDATED', data: { contextPercent } })),
       );
 
-    await tell(20, 61.5, 'full', 101);
+    await tell(20, 61.5);
+    await expect(tell(70, 'full', 101)).rejects.toMatchObject({
+      code: 'VALIDATION',
+      extensions: { issues: [1, 2].map((index) => ({ path: `input.events.${index}.data.contextPercent` })) },
+    });
 
     expect(await database.prisma.pulse.findUnique({ where })).toMatchObject({
       contextPercent: 61.5,

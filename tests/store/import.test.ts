@@ -214,6 +214,12 @@ describe('an import is refused whole', () => {
     ['a time to come', [session('a', { startedAt: new Date('2999-01-01') })], [], ['input.sessions.0.startedAt']],
     ['a foreign instance id', [session('a', { instanceId: 'x' })], [], ['input.sessions.0.instanceId']],
     ['a completed run without its time', [], [run('r', { status: 'COMPLETED' })], ['input.runs.0.completedAt']],
+    [
+      'a run that was done before it began',
+      [],
+      [run('r', { status: 'FAILED', completedAt: new Date(0) })],
+      ['input.runs.0.completedAt'],
+    ],
     ['an active run with one', [], [run('r', { completedAt: at(1) })], ['input.runs.0.completedAt']],
   ];
 

@@ -176,7 +176,7 @@ describe('a conversation', () => {
     expect(await log(me)).toEqual(before);
   });
 
-  test('of another project is as unknown as any', async () => {
+  test('of another project is unknown here', async () => {
     const [me, other] = [await newCaller(), await newCaller()];
     const { conversationId } = await start(other, { conversation });
 

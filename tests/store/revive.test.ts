@@ -1,5 +1,5 @@
 import { afterAll, describe, expect, test } from 'vitest';
-import { heartbeat } from '../../src/store/heartbeat.js';
+import { heartbeat, heartbeats } from '../../src/store/heartbeat.js';
 import { reviveSession } from '../../src/store/revive.js';
 import { suspendSession } from '../../src/store/suspension.js';
 import type { Caller, Session } from '../../src/store/store.js';
@@ -23,6 +23,45 @@ async function zombie(caller: Caller): Promise<Session> {
   await beat(caller, session, false);
   return session;
 }
+
+describe('a session that evidence calls dead', () => {
+  const strayBeats: [string, (caller: Caller, session: Session) => Promise<unknown>][] = [
+    ['one', beat],
+    [
+      'several, one after the other,',
+      async (me, session) => {
+        for (let i = 0; i < 3; i++) await beat(me, session);
+      },
+    ],
+    ['several at once', (me, session) => Promise.all(Array.from({ length: 10 }, () => beat(me, session)))],
+    [
+      'several in one call with those of others',
+      async (me, session) => {
+        const sessions = [await start(me), session, session, session];
+        await heartbeats(
+          store,
+          me,
+          sessions.map(({ id }) => ({ sessionId: id })),
+        );
+      },
+    ],
+  ];
+  test.each(strayBeats)(
+    'stays so after %s stray heartbeats, contradicted once, and can be revived then',
+    async (_how, stray) => {
+      const me = await newCaller();
+      const session = await zombie(me);
+      await expect(revive(me, session)).rejects.toMatchObject(refusal('ZOMBIE', 'COMPLETED'));
+
+      await stray(me, session);
+
+      expect(await read(session)).toMatchObject({ state: 'ZOMBIE' });
+      expect(typesOf(await log(me, session)).slice(-2)).toEqual(['SESSION_ZOMBIE', 'SESSION_CONTRADICTION']);
+      await revive(me, session);
+      expect(await read(session)).toMatchObject({ state: 'WORKING' });
+    },
+  );
+});
 
 describe('a revival', () => {
   test('is refused without a heartbeat newer than the verdict: ending it is all that is left', async () => {

@@ -2,7 +2,7 @@ import { afterAll, describe, expect, test } from 'vitest';
 import type { SessionKind, StartReason } from '../../src/domain/session.js';
 import { completeRun, createRun } from '../../src/store/run.js';
 import { endSession, startSession, updateSession, type StartSessionInput } from '../../src/store/session.js';
-import type { Caller } from '../../src/store/store.js';
+import type { Caller, Session } from '../../src/store/store.js';
 import { openStore, typesOf } from '../support/store.js';
 
 const { store, database, newCaller, start, read, log, ...fixture } = await openStore();
@@ -251,6 +251,30 @@ describe('an update', () => {
       'stallAfterSeconds',
       'title',
     ]);
+  });
+
+  test('to no workspace clears every part of it', async () => {
+    const me = await newCaller();
+    const { id: sessionId } = await start(me, { workspace: { pid: 1, branchName: 'b', hostMachine: 'venus' } });
+
+    const { session } = await updateSession(store, me, { sessionId, workspace: null });
+
+    expect(session).toMatchObject({ pid: null, branchName: null, hostMachine: null });
+    const { changed } = (await log(me)).at(-1)!.data as { changed: string[] };
+    expect(changed.sort()).toEqual(['branchName', 'hostMachine', 'pid']);
+  });
+
+  test("to no metadata empties them, and to no liveness goes back to its kind's policy", async () => {
+    const me = await newCaller();
+    const changed = { metadata: { a: 1 }, liveness: { stallAfterSeconds: null, maxEscalationLevel: 1 } };
+    const [agent, coordinator] = [await start(me, changed), await start(me, { ...changed, capability: 'coordinator' })];
+    const clear = async ({ id: sessionId }: Session) =>
+      (await updateSession(store, me, { sessionId, metadataPatch: null, liveness: null })).session;
+
+    expect(await clear(agent)).toMatchObject({ metadata: {}, stallAfterSeconds: 300, maxEscalationLevel: 3 });
+    expect(await clear(coordinator)).toMatchObject({ metadata: {}, stallAfterSeconds: null, maxEscalationLevel: 0 });
+    const { version } = await clear(agent);
+    expect(version).toBe(2);
   });
 
   test('that changes nothing writes nothing', async () => {

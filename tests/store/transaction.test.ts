@@ -220,7 +220,7 @@ describe('a write after the end', () => {
     }
   });
 
-  test('is refused as any other where it cannot be recorded, which is logged', async () => {
+  test('is refused like every other where it cannot be recorded, which is logged', async () => {
     const me = await newCaller();
     const session = await start(me);
     await endSession(store, me, { sessionId: session.id, reason: 'FINISHED', outcome: 'SUCCESS' });
