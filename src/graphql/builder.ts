@@ -1,10 +1,12 @@
 import SchemaBuilder from '@pothos/core';
 import PrismaPlugin from '@pothos/plugin-prisma';
 import RelayPlugin from '@pothos/plugin-relay';
+import ScopeAuthPlugin from '@pothos/plugin-scope-auth';
 import { encodeId, type IdType } from '../domain/id.js';
 import { getDatamodel } from '../generated/pothos.js';
 import type PrismaTypes from '../generated/pothos.js';
 import type { Context } from './context.js';
+import { refusalOf, scopesOf, type Scopes } from './role.js';
 import {
   literally,
   parseDateTime,
@@ -18,6 +20,7 @@ import {
 /** What every module of this folder adds its part of the schema to. Output is not null unless a field says so. */
 export const builder = new SchemaBuilder<{
   Context: Context;
+  AuthScopes: Scopes;
   PrismaTypes: PrismaTypes;
   DefaultFieldNullability: false;
   DefaultEdgesNullability: false;
@@ -31,11 +34,18 @@ export const builder = new SchemaBuilder<{
     JSON: { Input: Json; Output: unknown };
   };
 }>({
-  plugins: [PrismaPlugin, RelayPlugin],
+  // Rules come first, so that nothing of a field runs before its rule has.
+  plugins: [ScopeAuthPlugin, PrismaPlugin, RelayPlugin],
   defaultFieldNullability: false,
   prisma: {
     client: ({ store }) => store.database.prisma,
     dmmf: getDatamodel(),
+  },
+  scopeAuth: {
+    authScopes: scopesOf,
+    // Else a subscription would be refused with its first message, once it has begun.
+    authorizeOnSubscribe: true,
+    unauthorizedError: (_, __, ___, { failure }) => refusalOf(failure),
   },
   relay: {
     clientMutationId: 'omit',
@@ -64,12 +74,17 @@ export const builder = new SchemaBuilder<{
   },
 });
 
-builder.queryType({ description: 'What can be asked. No query changes anything.' });
+builder.queryType({
+  description: 'What can be asked. No query changes anything.',
+  authScopes: { role: 'OBSERVER' },
+});
 builder.mutationType({
   description: 'What can be done. Each is one transaction: it happens whole and is recorded in the log, or not at all.',
+  authScopes: { role: 'AGENT' },
 });
 builder.subscriptionType({
   description: 'What can be watched. What is durable comes in the order of the log, each entry exactly once.',
+  authScopes: { role: 'OBSERVER' },
 });
 
 builder.scalarType('DateTime', {
@@ -99,6 +114,17 @@ builder.globalConnectionField('totalCount', (t) =>
     resolve: (connection) => connection.totalCount(),
   }),
 );
+
+/** The names of the columns that a type has of its model. */
+export function columnsOfModel(name: string): string[] {
+  const { models } = getDatamodel().datamodel as { models: Readonly<Record<string, { fields: readonly Column[] }>> };
+  return (models[name]?.fields ?? []).flatMap((field) => (field.kind === 'object' ? [] : field.name));
+}
+
+interface Column {
+  name: string;
+  kind: string;
+}
 
 /** An enum of the domain's literals: every one of them with a sentence of its own. */
 export function enumOf<Value extends string>(

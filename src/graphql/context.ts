@@ -4,6 +4,10 @@ import type { Caller, Store } from '../store/store.js';
 export interface Context {
   readonly store: Store;
   readonly caller: Caller;
+  /** Names the credential that the request came with: what it asks for counts against that. */
+  readonly holder: string;
+  /** The WebSocket that the request came by, where it came by one. */
+  readonly socket?: object;
   /** Names the request in the log and in masked errors. */
   readonly requestId: string;
   /** The position of the last durable message that an event stream's client says it has; it wins over `after`. */

@@ -1,6 +1,8 @@
 import { ValidationError } from '../domain/errors.js';
 import { decodeId } from '../domain/id.js';
 import { NODES_MAX_PER_CALL } from '../domain/limits.js';
+import { includes } from '../domain/role.js';
+import { visible } from '../store/apiKey.js';
 import { builder } from './builder.js';
 import type { Context } from './context.js';
 
@@ -77,6 +79,12 @@ export const SignalNode = builder.prismaNode('Signal', {
   ...ofProject,
 });
 
+export const ApiKeyNode = builder.prismaNode('ApiKey', {
+  description: 'A credential of the project. Its secret was shown when it was made, and is kept nowhere.',
+  ...found,
+  findUnique: (id, { caller }) => ({ projectId_id: { projectId: caller.projectId, id }, ...visible(caller) }),
+});
+
 const NODES = {
   Project: ProjectNode,
   Conversation: ConversationNode,
@@ -89,14 +97,17 @@ const NODES = {
   Handoff: HandoffNode,
   Approval: ApprovalNode,
   Signal: SignalNode,
+  ApiKey: ApiKeyNode,
 };
 
 /** Where to find what an id names; null for one that can name nothing in the caller's project. */
 function locate(ref: string, { caller }: Context) {
   const { type, uuid } = decodeId(ref) ?? {};
-  if (!type || !uuid || !(type in NODES)) return null;
-  if (type === 'Project' && uuid !== caller.projectId) return null;
-  return { type: NODES[type as keyof typeof NODES], id: uuid };
+  if (!type || !uuid) return null;
+  if (type === 'Project' && uuid !== caller.projectId && !caller.serverAdmin) return null;
+  // Who may not list the keys learns nothing of one either.
+  if (type === 'ApiKey' && !includes(caller.role, 'ADMIN')) return null;
+  return { type: NODES[type], id: uuid };
 }
 
 builder.queryFields((t) => ({
@@ -150,4 +161,12 @@ export const CommandConnection = builder.connectionObject(
 export const ApprovalConnection = builder.connectionObject(
   { type: ApprovalNode, name: 'ApprovalConnection', ...connection },
   { name: 'ApprovalEdge', ...edge },
+);
+export const ProjectConnection = builder.connectionObject(
+  { type: ProjectNode, name: 'ProjectConnection', ...connection },
+  { name: 'ProjectEdge', ...edge },
+);
+export const ApiKeyConnection = builder.connectionObject(
+  { type: ApiKeyNode, name: 'ApiKeyConnection', ...connection },
+  { name: 'ApiKeyEdge', ...edge },
 );

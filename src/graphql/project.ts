@@ -1,8 +1,11 @@
-import { isLive, isOpen, LIFECYCLE_STATES, type LifecycleState, type Role } from '../domain/session.js';
-import type { Caller } from '../store/store.js';
-import { builder, enumOf } from './builder.js';
+import { isLive, isOpen, LIFECYCLE_STATES, type LifecycleState } from '../domain/session.js';
+import { createProject } from '../store/project.js';
+import { builder } from './builder.js';
+import { FORWARD, list } from './connection.js';
 import { byState } from './count.js';
-import { ProjectNode } from './node.js';
+import { ProjectConnection, ProjectNode } from './node.js';
+import { NEWEST_CREATED_FIRST } from './order.js';
+import { SERVER_ADMIN } from './role.js';
 import { StateCount } from './state.js';
 
 builder.prismaObjectFields('Project', (t) => ({
@@ -65,40 +68,47 @@ function sum(states: Stats['states'], counts: (state: LifecycleState) => boolean
   return LIFECYCLE_STATES.filter(counts).reduce((total, state) => total + (states[state] ?? 0), 0);
 }
 
-const Viewer = builder.objectRef<Caller>('Viewer').implement({
-  description:
-    'Whom the credential of this request stands for. A key acts in its own project; the server’s own admin key in the ' +
-    'project named by the header `X-Lifeline-Project` (in `connection_init`: `project`), else in `default`.',
-  fields: (t) => ({
-    role: t.expose('role', {
-      type: enumOf<Role>('Role', 'What a credential may do; each role may do what those before it may.', {
-        OBSERVER: 'Read and watch.',
-        AGENT: 'Also write what an agent writes.',
-        ADMIN: 'Also administer the project.',
-      }),
-      description: 'What this credential may do.',
-    }),
-    project: t.prismaField({
-      type: ProjectNode,
-      description: 'The project that it acts in.',
-      resolve: (query, { projectId }, _, { store }) =>
-        store.database.prisma.project.findUniqueOrThrow({ ...query, where: { id: projectId } }),
-    }),
-    name: t.exposeString('name', { description: 'The name that records of its doings carry.' }),
-    serverAdmin: t.exposeBoolean('serverAdmin', { description: "Whether it is the server's own admin key." }),
-  }),
-});
-
 builder.queryFields((t) => ({
-  viewer: t.field({
-    type: Viewer,
-    description: 'Whom this request stands for.',
-    resolve: (_, __, { caller }) => caller,
-  }),
   project: t.prismaField({
     type: ProjectNode,
     description: 'The project of the credential.',
     resolve: (query, _, __, { store, caller }) =>
       store.database.prisma.project.findUniqueOrThrow({ ...query, where: { id: caller.projectId } }),
   }),
+  projects: t.field({
+    ...SERVER_ADMIN,
+    type: ProjectConnection,
+    description: "For the server's own admin. All projects, the newest first.",
+    args: FORWARD,
+    resolve: (_, paging, context, info) => {
+      const projects = context.store.database.prisma.project;
+      return list(projects, { order: NEWEST_CREATED_FIRST, paging, where: {} }, context, info);
+    },
+  }),
 }));
+
+builder.relayMutationField(
+  'createProject',
+  {
+    description: 'The project that is to be there.',
+    inputFields: (t) => ({
+      slug: t.string({
+        required: true,
+        description:
+          'Its short name, unique on the server: 1 to 63 of a-z, 0-9 and hyphens, without one at either end.',
+      }),
+      name: t.string({ description: 'What people call it; the slug where absent.' }),
+    }),
+  },
+  {
+    ...SERVER_ADMIN,
+    description: "For the server's own admin. Makes a project, with an empty log. VALIDATION where the slug is taken.",
+    resolve: (_, { input }, { store }) => createProject(store, input),
+  },
+  {
+    description: 'What is there now.',
+    outputFields: (t) => ({
+      project: t.field({ type: ProjectNode, description: 'The project.', resolve: ({ project }) => project }),
+    }),
+  },
+);

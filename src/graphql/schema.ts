@@ -1,5 +1,8 @@
 import type { GraphQLSchema } from 'graphql';
 import { builder } from './builder.js';
+import { selectLightly } from './heavy.js';
+import { rejectWhatThrows } from './rejection.js';
+import './apiKey.js';
 import './approval.js';
 import './approvalMutation.js';
 import './approvalSubscription.js';
@@ -15,6 +18,8 @@ import './eventCount.js';
 import './eventMutation.js';
 import './handoff.js';
 import './handoffMutation.js';
+import './heartbeat.js';
+import './heartbeatSubscription.js';
 import './import.js';
 import './livenessMutation.js';
 import './log.js';
@@ -40,5 +45,5 @@ import './watch.js';
 
 /** The executable schema, its types in alphabetical order. */
 export function buildSchema(): GraphQLSchema {
-  return builder.toSchema();
+  return rejectWhatThrows(selectLightly(builder.toSchema()));
 }

@@ -17,9 +17,8 @@ export const CONTENT_POLICY = [
   "frame-ancestors 'none'",
 ].join('; ');
 
-export const graphiql: GraphiQLOptions = {
+const OPTIONS: GraphiQLOptions = {
   title: 'Lifeline',
-  subscriptionsProtocol: 'WS',
   defaultQuery: `# Who runs, why it began and ended, what it did last
 query Sessions {
   sessions(first: 10) {
@@ -37,7 +36,8 @@ query Sessions {
 };
 
 /** The page. Its 9 MB are read when somebody first wants them. */
-export async function renderGraphiQL(options: GraphiQLOptions): Promise<string> {
-  const { renderGraphiQL: render } = await import('@graphql-yoga/render-graphiql');
-  return render(options);
+export async function graphiqlPage({ needsKey }: { needsKey: boolean }): Promise<string> {
+  const { renderGraphiQL } = await import('@graphql-yoga/render-graphiql');
+  // The headers that somebody sets on the page, a key among them, go with requests but not with WebSockets.
+  return renderGraphiQL({ ...OPTIONS, subscriptionsProtocol: needsKey ? 'SSE' : 'WS' });
 }
