@@ -6,7 +6,9 @@ import { getNamedType, type GraphQLResolveInfo } from 'graphql';
 import { ValidationError } from '../domain/errors.js';
 import { PAGE_DEFAULT_SIZE, PAGE_MAX_SIZE } from '../domain/limits.js';
 import { builder } from './builder.js';
+import { batched } from './batch.js';
 import type { Context } from './context.js';
+import { fitting, isHeavy, WEIGHED, type Weighed } from './heavy.js';
 import { beyond, cursorOf, orderBy, placeOf, type Order, type Value } from './order.js';
 
 /** For lists that are read forwards only. */
@@ -35,7 +37,9 @@ export interface Paging {
 interface Page<Row> {
   query: { where: object; orderBy: object[]; take: number };
   stretch: Stretch;
-  cut(rows: readonly Row[]): { edges: { cursor: string; node: Row }[]; pageInfo: PageInfo };
+  size: number;
+  /** Of `rows` no more than `most` are told; that there are more is told too. */
+  cut(rows: readonly Row[], most?: number): { edges: { cursor: string; node: Row }[]; pageInfo: PageInfo };
 }
 
 /** Which part of a list a page is, for a statement of its own. */
@@ -72,11 +76,12 @@ function pageOf<Row extends object>(order: Order, paging: Paging, filter: object
   return {
     query: { where: { AND: [filter, rest] }, orderBy: orderBy(order, backwards), take },
     stretch: { from, backwards, take },
-    cut(rows) {
-      const kept = rows.slice(0, size);
+    size,
+    cut(rows, most = size) {
+      const kept = rows.slice(0, most);
       if (backwards) kept.reverse();
       const edges = kept.map((node) => ({ cursor: cursorOf(order, node as Record<string, unknown>), node }));
-      const more = rows.length > size;
+      const more = rows.length > most;
       const pageInfo = {
         hasNextPage: backwards ? cursor != null : more,
         hasPreviousPage: backwards ? more : cursor != null,
@@ -94,14 +99,25 @@ function sizeOf(path: 'first' | 'last', size: number | null | undefined): number
   throw new ValidationError({ issues: [{ path, message: `must be from 0 to ${PAGE_MAX_SIZE}` }] });
 }
 
+/** A page that had to be shorter than it was asked to be: rows beyond those that are kept are there, but not read whole. */
+class Shortened<Row> {
+  constructor(
+    readonly rows: readonly Row[],
+    readonly kept: number,
+  ) {}
+}
+
 /** What a connection's fields are read from. Nothing is read before a field asks for it. */
 function connectionOf<Row>(
   page: Page<Row>,
-  rows: () => MaybePromise<readonly Row[]>,
+  rows: () => MaybePromise<readonly Row[] | Shortened<Row>>,
   totalCount: () => MaybePromise<number>,
 ) {
   let loading: Promise<ReturnType<Page<Row>['cut']>> | undefined;
-  const load = () => (loading ??= Promise.resolve(rows()).then((found) => page.cut(found)));
+  const load = () =>
+    (loading ??= Promise.resolve(rows()).then((found) =>
+      found instanceof Shortened ? page.cut(found.rows, found.kept) : page.cut(found),
+    ));
   return {
     get edges() {
       return load().then(({ edges }) => edges);
@@ -147,15 +163,44 @@ export function list<Row extends object>(
 ) {
   const page = pageOf<Row>(order, paging, where);
   const typeName = nodeTypeOf(getNamedType(info.returnType));
+  const whole = wholeRows(typeName, order, context, info);
   return connectionOf(
     page,
-    () =>
-      model.findMany({
-        ...page.query,
-        ...queryFromInfo({ context, info, typeName, paths: NODES, select: columnsOf(order) }),
-      }),
+    async () => {
+      if (!isHeavy(typeName, whole)) return model.findMany({ ...page.query, ...whole });
+      const rows = (await model.findMany({ ...page.query, select: weighed(order) })) as (Row & Weighed)[];
+      const [shortened] = await unpack([rows], page.size, (ids) =>
+        model.findMany({ where: { projectId: context.caller.projectId, id: { in: ids } }, ...whole }),
+      );
+      return shortened ?? [];
+    },
     () => model.count({ where }),
   );
+}
+
+/** The query of all that is asked of the entries of a list. */
+function wholeRows(typeName: string, order: Order, context: Context, info: GraphQLResolveInfo): { select?: object } {
+  const select = { ...columnsOf(order), id: true };
+  return queryFromInfo({ context, info, typeName, paths: NODES, select });
+}
+
+const weighed = (order: Order): object => ({ ...columnsOf(order), ...WEIGHED });
+
+/** Reads of the rows of each list, of which up to `size` are wanted, as many whole as an answer can carry: by one statement. */
+async function unpack<Row extends object>(
+  lists: readonly (readonly (Row & Weighed)[])[],
+  size: number,
+  read: (ids: string[]) => Promise<readonly Row[]>,
+): Promise<Shortened<Row>[]> {
+  const kept = fitting(lists.map((list) => list.slice(0, size)));
+  const ids = lists.flatMap((list, index) => list.slice(0, kept[index]).map(({ id }) => id));
+  const found = new Map((await read(ids)).map((row) => [(row as unknown as Weighed).id, row]));
+  return lists.map((list, index) => {
+    const most = kept[index] ?? 0;
+    // What has been purged between the two statements is gone.
+    const whole = list.slice(0, most).flatMap(({ id }) => found.get(id) ?? []);
+    return new Shortened([...whole, ...list.slice(most)], whole.length);
+  });
 }
 
 /**
@@ -170,6 +215,26 @@ export function related<Type extends { name: string; $inferType: object }, Args 
 ): RelatedOptions<Type, Args> {
   const typeName = nodeTypeOf(type);
   const path = { getType: () => typeName, paths: NODES.map((names) => names.map((name) => ({ name }))) };
+  const heavyRows = batched(async (ids: string[], context: Context, info: GraphQLResolveInfo, args: Args) => {
+    const { projectId } = context.caller;
+    const models = context.store.database.prisma as unknown as Record<string, Model<object>>;
+    const modelOf = (name: string): Model<object> => {
+      const model = models[`${name[0]?.toLowerCase()}${name.slice(1)}`];
+      if (!model) throw new Error(`there is no model ${name}`);
+      return model;
+    };
+    const { query, size } = pageOf(order, args, where?.(args, context));
+    const owners = (await modelOf(info.parentType.name).findMany({
+      where: { projectId, id: { in: ids } },
+      select: { id: true, [relation]: { ...query, select: weighed(order) } },
+    })) as ({ id: string } & Record<string, Weighed[]>)[];
+    const lists = owners.map((owner) => owner[relation] ?? []);
+    const whole = wholeRows(typeName, order, context, info);
+    const pages = await unpack<object>(lists, size, (wanted) =>
+      modelOf(typeName).findMany({ where: { projectId, id: { in: wanted } }, ...whole }),
+    );
+    return new Map(owners.map(({ id }, index) => [id, pages[index] ?? []]));
+  });
   return {
     type,
     extensions: {
@@ -178,19 +243,25 @@ export function related<Type extends { name: string; $inferType: object }, Args 
         const { query } = pageOf(order, args, filter);
         const asked = selected();
         const asksRows = asked.has('edges') || asked.has('nodes') || asked.has('pageInfo');
+        const rows = asksRows ? nested({ ...query, select: columnsOf(order) }, path) : {};
         return {
           select: {
-            ...(asksRows && { [relation]: nested({ ...query, select: columnsOf(order) }, path) }),
+            ...(asksRows && !isHeavy(typeName, rows) && { [relation]: rows }),
             ...(asked.has('totalCount') && { _count: { select: { [relation]: { where: filter } } } }),
           },
         };
       },
     },
-    resolve(row, args) {
-      const loaded = row as Readonly<Record<string, object[]>> & { _count?: Readonly<Record<string, number>> };
+    resolve(row, args, context, info) {
+      const loaded = row as { id: string; _count?: Readonly<Record<string, number>> } & Readonly<
+        Record<string, object[]>
+      >;
       return connectionOf(
         pageOf<object>(order, args),
-        () => loaded[relation] ?? [],
+        async () =>
+          isHeavy(typeName, wholeRows(typeName, order, context, info))
+            ? ((await heavyRows(loaded.id, context, info, info, args)) ?? [])
+            : (loaded[relation] ?? []),
         () => loaded._count?.[relation] ?? 0,
       );
     },

@@ -36,7 +36,7 @@ const EventCount = builder.objectRef<Count>('EventCount').implement({
 builder.prismaObjectField('Session', 'eventCounts', (t) =>
   t.field({
     type: [EventCount],
-    description: 'How many events it has of each type that it has any of.',
+    description: 'How many events it has of each type; a type without events is left out.',
     resolve: async ({ id }, _, context, info) => (await eventCounts(id, context, info)) ?? [],
   }),
 );

@@ -2,7 +2,7 @@ import { importSessions } from '../store/import.js';
 import { builder } from './builder.js';
 import { RunNode, SessionNode } from './node.js';
 import { POSITION } from './payload.js';
-import { as } from './role.js';
+import { ADMIN } from './role.js';
 import { RunStatusEnum } from './run.js';
 import { LifecycleStateEnum, OutcomeEnum, SessionKindEnum } from './state.js';
 import { EndReasonEnum, StartReasonEnum } from './trigger.js';
@@ -68,11 +68,12 @@ builder.relayMutationField(
     }),
   },
   {
+    ...ADMIN,
     description:
       'For an ADMIN. Brings runs and sessions of another system as they stand there, states and times included: all or ' +
       'nothing, and again changes nothing (they are known by `externalId`). An open one is judged only from its first sign ' +
       'of life here.',
-    resolve: (_, { input }, { store, caller }) => importSessions(store, as('ADMIN', caller), input),
+    resolve: (_, { input }, { store, caller }) => importSessions(store, caller, input),
   },
   {
     description: 'What is here now, in the order of the input.',

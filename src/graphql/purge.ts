@@ -2,7 +2,7 @@ import { purgeSessions } from '../store/purge.js';
 import { builder } from './builder.js';
 import { uuidIn } from './id.js';
 import { POSITION } from './payload.js';
-import { as } from './role.js';
+import { ADMIN } from './role.js';
 import { LifecycleStateEnum } from './state.js';
 
 const PurgeFilter = builder.inputType('PurgeFilter', {
@@ -29,11 +29,12 @@ builder.relayMutationField(
     }),
   },
   {
+    ...ADMIN,
     description:
       'For an ADMIN. Deletes ended sessions with all that hangs on them; open ones only with `force`. Of many, in several ' +
       'transactions. Chains of those that stay are readable as before.',
     resolve: (_, { input: { filter, ...input } }, { store, caller }) =>
-      purgeSessions(store, as('ADMIN', caller), {
+      purgeSessions(store, caller, {
         ...input,
         filter: { ...filter, sessionIds: filter.sessionIds?.map((id) => uuidIn('Session', id)) },
       }),

@@ -1,4 +1,4 @@
-import { unstorable } from '../domain/limits.js';
+import { checkRange, Issues, unstorable } from '../domain/limits.js';
 import { isLive, isOpen, LIFECYCLE_STATES, STALE_STATES, type LifecycleState } from '../domain/session.js';
 import type { Prisma } from '../store/store.js';
 import { builder } from './builder.js';
@@ -29,7 +29,7 @@ export const SessionFilter = builder.inputType('SessionFilter', {
     endReasons: t.field({ type: [EndReasonEnum], description: 'That ended for one of these reasons.' }),
     startedAfter: t.field({ type: 'DateTime', description: 'That began after this time.' }),
     startedBefore: t.field({ type: 'DateTime', description: 'That began before this time.' }),
-    silentForSeconds: t.int({ description: 'Whose last sign of life is at least so long ago.' }),
+    silentForSeconds: t.int({ description: 'Whose last sign of life is at least so long ago; not negative.' }),
     search: t.string({
       description:
         'Whose title, agent name, capability, task, external id, instance id or epic holds this text, in upper or lower case.',
@@ -41,13 +41,27 @@ export type SessionFilter = typeof SessionFilter.$inferInput;
 /** That no session can match. */
 export const NOTHING: Prisma.SessionWhereInput = { id: { in: [] } };
 
-/** The sessions of the caller's project that a filter lets through. */
+// An Int of GraphQL is never more.
+const INT_MAX = 2 ** 31 - 1;
+
+/** @throws ValidationError where no session could ever match for a number that makes no sense. */
+export function checkSessionFilter(filter: SessionFilter | null | undefined): void {
+  const issues = new Issues();
+  checkRange(issues, 'filter.silentForSeconds', filter?.silentForSeconds, 0, INT_MAX);
+  issues.throwIfAny();
+}
+
+/**
+ * The sessions of the caller's project that a filter lets through.
+ * @throws ValidationError as checkSessionFilter does.
+ */
 export function sessionWhere(
   filter: SessionFilter | null | undefined,
   { caller, store }: Context,
 ): Prisma.SessionWhereInput {
   const { projectId } = caller;
   if (!filter) return { projectId };
+  checkSessionFilter(filter);
   const { agentName, capability, taskId, hostMachine, search } = filter;
   const texts = [agentName, capability, taskId, hostMachine, search];
   if (texts.some((text) => text != null && unstorable(text))) return NOTHING;

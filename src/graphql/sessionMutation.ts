@@ -188,13 +188,20 @@ builder.relayMutationField(
       providerSessionId: t.string({
         description: "The resumable session id at the model's provider; null: it is stale.",
       }),
-      workspace: t.field({ type: WorkspaceInput, description: 'Where it works, part by part.' }),
+      workspace: t.field({
+        type: WorkspaceInput,
+        description: 'Where it works, part by part; null clears every part.',
+      }),
       metadataPatch: t.field({
         type: 'JSON',
         description:
-          'An object that is merged into `metadata`, at every depth; a null in it removes that key (RFC 7396).',
+          'An object that is merged into `metadata`, at every depth; a null in it removes that key (RFC 7396), and null ' +
+          'itself all of them.',
       }),
-      liveness: t.field({ type: LivenessPolicyInput, description: 'What is to change in its liveness policy.' }),
+      liveness: t.field({
+        type: LivenessPolicyInput,
+        description: "What is to change in its liveness policy; null takes it back to its kind's.",
+      }),
       expectedVersion: t.int({
         description: 'Change it only where it is still of this version, else VERSION_CONFLICT.',
       }),

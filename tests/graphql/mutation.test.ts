@@ -95,8 +95,10 @@ it('updateSession changes what is given, clears what is null and leaves the rest
   const input = { sessionId, title: null, metadataPatch: { b: null, c: 3 }, expectedVersion: 1 };
   const { session } = await act('updateSession', input, selection);
   expect(session).toEqual({ title: null, taskId: 't1', metadata: { a: 1, c: 3 }, version: 2 });
+  const cleared = await act('updateSession', { sessionId, metadataPatch: null, liveness: null }, selection);
+  expect(cleared.session).toMatchObject({ metadata: {}, version: 3 });
   const stale = await graphql.refusal(mutation('updateSession', selection), { input });
-  expect(stale.extensions).toMatchObject({ code: 'VERSION_CONFLICT', retryable: true, expected: 1, actual: 2 });
+  expect(stale.extensions).toMatchObject({ code: 'VERSION_CONFLICT', retryable: true, expected: 1, actual: 3 });
 });
 
 it('closeConversation closes it by its id or its key', async () => {

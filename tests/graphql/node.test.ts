@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { encodeId, newId, type IdType } from '../../src/domain/id.js';
+import { createApiKey } from '../../src/store/apiKey.js';
 import { requestApproval } from '../../src/store/approval.js';
 import { logCommands } from '../../src/store/command.js';
 import { appendEvents } from '../../src/store/event.js';
@@ -14,7 +15,7 @@ const NODES = 'query ($ids: [ID!]!) { nodes(ids: $ids) { id } }';
 
 let graphql: TestGraphql;
 /** An id of each type. */
-let ids: Record<Exclude<IdType, 'ApiKey'>, string>;
+let ids: Record<IdType, string>;
 
 beforeAll(async () => {
   graphql = await openGraphql();
@@ -43,6 +44,7 @@ beforeAll(async () => {
     timeoutSeconds: 9,
   });
   const { signal } = await sendSignal(store, caller, { sessionId, kind: 'NUDGE' });
+  const { apiKey } = await createApiKey(store, caller, { name: 'ci', role: 'AGENT' });
   ids = {
     Project: encodeId('Project', caller.projectId),
     Conversation: encodeId('Conversation', session.conversationId ?? ''),
@@ -55,6 +57,7 @@ beforeAll(async () => {
     Handoff: encodeId('Handoff', handoff.id),
     Approval: encodeId('Approval', approval.id),
     Signal: encodeId('Signal', signal.id),
+    ApiKey: encodeId('ApiKey', apiKey.id),
   };
 });
 afterAll(() => graphql[Symbol.asyncDispose]());
@@ -92,7 +95,7 @@ describe('node', () => {
   });
 
   it('is null for everything of another project', async () => {
-    const stranger = { caller: await graphql.newCaller() };
+    const stranger = { caller: { ...(await graphql.newCaller()), serverAdmin: false } };
     for (const id of Object.values(ids)) expect(await graphql.ask(NODE, { id }, stranger)).toEqual({ node: null });
     const { nodes } = await graphql.ask(NODES, { ids: Object.values(ids) }, stranger);
     expect(nodes).toEqual(Object.values(ids).map(() => null));

@@ -230,6 +230,19 @@ describe('a filter', () => {
     expect((await titles(filter)).join('')).toBe(expected);
   });
 
+  it.each(['query', 'subscription'])('of a %s is refused for a silence of less than nothing', async (operation) => {
+    const field =
+      operation === 'query' ? 'sessions(filter: $filter) { totalCount }' : 'sessionEnded(filter: $filter) { at }';
+    const request = [
+      `${operation} ($filter: SessionFilter) { ${field} }`,
+      { filter: { silentForSeconds: -1 } },
+    ] as const;
+    const answer = operation === 'query' ? graphql.ask(...request) : graphql.watch(...request);
+    await expect(answer).rejects.toMatchObject({
+      extensions: { code: 'VALIDATION', issues: [{ path: 'filter.silentForSeconds' }] },
+    });
+  });
+
   it('of a run, a spawner and a chain lets through what belongs to them', async () => {
     expect(await titles({ runId: run })).toEqual(['a', 'b']);
     expect(await titles({ spawnedById: root })).toEqual(['b']);
