@@ -1,51 +1,91 @@
 import { PrismaPg } from '@prisma/adapter-pg';
+import type pg from 'pg';
 import type { Logger } from 'pino';
 import { PrismaClient } from '../generated/prisma/client.js';
-import { openPool } from './pool.js';
+import { openPool, type Pool, type PoolUsage } from './pool.js';
 
 // The one door to what Prisma generates: nobody else imports from src/generated/prisma.
 export * from '../generated/prisma/client.js';
 
 export interface DatabaseOptions {
-  /** Connections that this process opens at most. Default 10. */
+  /** Connections for reads at most, and as many for writes. Default 10. */
   poolSize?: number;
   /** The server cancels a statement that runs longer. Default 0: never. */
   statementTimeoutMs?: number;
+  /** How long a statement waits for a free connection before it fails. Default 5 s. */
+  acquireTimeoutMs?: number;
   /** Hears of connections that are lost while idle. */
   log?: Logger;
   /** Hears each statement as it is sent. */
   onQuery?: (sql: string) => void;
 }
 
+/** Each with connections of its own, so that none starves another. */
 export interface Database {
+  /** For reads. */
   readonly prisma: PrismaClient;
+  /** For what changes rows. */
+  readonly writer: PrismaClient;
+  /** For the readers of the log: what is committed is heard of, whatever else is asked. */
+  readonly tail: PrismaClient;
+  /** For questions about the database itself, which must not wait for others: one connection. */
+  readonly ask: <Row extends pg.QueryResultRow>(sql: string, values?: unknown[]) => Promise<Row[]>;
+  /** How busy the connections are now, by what they are for. */
+  readonly usage: () => Readonly<Record<PoolName, PoolUsage>>;
   /** Waits for the statements under way, then gives all connections back: resolves when the server has none of them left. */
   readonly close: () => Promise<void>;
 }
 
+export type PoolName = 'read' | 'write' | 'tail';
+
+// Two, so that one project with much to read does not hold up another.
+const TAIL_CONNECTIONS = 2;
+const OWN_QUESTIONS = 1;
+
+/** How many connections a process opens at most. */
+export function connectionsOf(poolSize: number): number {
+  return 2 * poolSize + TAIL_CONNECTIONS + OWN_QUESTIONS;
+}
+
 /**
- * A Prisma client over node-postgres. Connections are opened when they are needed, so an unreachable server shows at the
- * first query. They run in UTC under the application name `lifeline`. One that breaks while idle is replaced: it is
- * logged and never ends the process.
+ * Prisma over node-postgres. Connections are opened when they are needed, so an unreachable server shows at the first
+ * query. They run in UTC under the application name `lifeline`. One that breaks while idle is replaced: it is logged and
+ * never ends the process.
  */
 export function openDatabase(url: string, options: DatabaseOptions = {}): Database {
-  const { poolSize = 10, statementTimeoutMs = 0, log, onQuery } = options;
+  const { poolSize = 10, statementTimeoutMs = 0, acquireTimeoutMs = 5_000, log, onQuery } = options;
   const onLoss = (error: Error): void => log?.warn({ err: error }, 'a database connection was lost');
-  const { pool, end } = openPool({ ...connection(url), max: poolSize, statement_timeout: statementTimeoutMs });
-  pool.on('error', onLoss);
-  const adapter = new PrismaPg(pool, { onConnectionError: onLoss });
-  const prisma = new PrismaClient({
-    adapter,
-    log: onQuery ? [{ emit: 'event', level: 'query' }] : [],
-    // Prisma gives up on a busy pool after 2 s and on a transaction after 5 s: a burst should wait its turn, not fail.
-    transactionOptions: { maxWait: 10_000, timeout: 30_000 },
-  });
-  if (onQuery) prisma.$on('query', (event) => onQuery(event.query));
+  const open = (max: number): Pool => {
+    const limits = { statement_timeout: statementTimeoutMs, connectionTimeoutMillis: acquireTimeoutMs };
+    const pool = openPool({ ...connection(url), ...limits, max });
+    pool.pool.on('error', onLoss);
+    return pool;
+  };
+  const client = ({ pool }: Pool): PrismaClient => {
+    const prisma = new PrismaClient({
+      adapter: new PrismaPg(pool, { onConnectionError: onLoss }),
+      log: onQuery ? [{ emit: 'event', level: 'query' }] : [],
+      // Prisma gives up on a busy pool after 2 s and on a transaction after 5 s: a burst should wait its turn, not fail. The
+      // pool gives up first: a connection that came after Prisma had would be nobody's.
+      transactionOptions: { maxWait: acquireTimeoutMs + 5_000, timeout: 30_000 },
+    });
+    if (onQuery) prisma.$on('query', (event) => onQuery(event.query));
+    return prisma;
+  };
+
+  const pools = { read: open(poolSize), write: open(poolSize), tail: open(TAIL_CONNECTIONS) };
+  const questions = open(OWN_QUESTIONS);
+  const [prisma, writer, tail] = [client(pools.read), client(pools.write), client(pools.tail)];
   return {
     prisma,
+    writer,
+    tail,
+    ask: async <Row extends pg.QueryResultRow>(sql: string, values?: unknown[]) =>
+      (await questions.pool.query<Row>(sql, values)).rows,
+    usage: () => ({ read: pools.read.usage(), write: pools.write.usage(), tail: pools.tail.usage() }),
     async close() {
-      await prisma.$disconnect();
-      await end();
+      await Promise.all([prisma, writer, tail].map((it) => it.$disconnect()));
+      await Promise.all([...Object.values(pools), questions].map((pool) => pool.end()));
     },
   };
 }

@@ -29,6 +29,8 @@ const GUARDED = '( ( read -r _ <&3 || kill -INT $$ ) >/dev/null 2>&1 & ); exec 3
 /** A PostgreSQL that accepts connections on a port of the loopback. */
 export interface RunningPostgres {
   readonly port: number;
+  /** Resolves with how it ended, whether it was stopped or not. */
+  readonly ended: Promise<string>;
   readonly stop: () => Promise<void>;
 }
 
@@ -41,8 +43,8 @@ export class LaunchError extends Error {
 }
 
 /**
- * Starts PostgreSQL on a free port and resolves when it accepts connections. `settings` are those of postgresql.conf, over
- * Lifeline's own. Rejects with LaunchError, or with what the operating system has against running the program.
+ * Starts PostgreSQL and resolves when it accepts connections. `settings` are those of postgresql.conf, over Lifeline's own;
+ * without a `port` among them it takes a free one. Rejects with LaunchError, or with what the operating system has against running the program.
  */
 export async function launch(
   program: string,
@@ -51,18 +53,18 @@ export async function launch(
   settings: Readonly<Record<string, string>>,
   log: Logger,
 ): Promise<RunningPostgres> {
-  const port = await freePort();
+  const port = settings.port ? Number(settings.port) : await freePort();
   const place = await placed(folder, account);
   const flags = Object.entries({ ...ownSettings, ...settings, port }).map(([name, value]) => `${name}=${value}`);
   const args = ['-D', place.folder, ...[...flags, await ownerMark()].flatMap((flag) => ['-c', flag])];
   const child = start(program, args, { ...account, cwd: place.cwd, env: databaseEnvironment });
 
   await accepting(child, folder, log);
-  let stopped: Promise<void> | undefined;
-  child.once('exit', (code, signal) => {
-    if (!stopped) log.error(`the embedded PostgreSQL ended by itself (${signal ?? `exit code ${code}`})`);
+  const ended = new Promise<string>((resolve) => {
+    child.once('exit', (code, signal) => resolve(signal ?? `exit code ${code}`));
   });
-  return { port, stop: () => (stopped ??= stopChild(child)) };
+  let stopped: Promise<void> | undefined;
+  return { port, ended, stop: () => (stopped ??= stopChild(child)) };
 }
 
 function start(program: string, args: string[], options: SpawnOptions): Child {

@@ -66,9 +66,21 @@ export async function migrationDrift(url: string): Promise<string> {
   return exitCode === 0 ? '' : (stdout ?? '').trim();
 }
 
-async function read(folder: string): Promise<MigrationList> {
+/** The names of this version's migrations, oldest first. */
+export async function migrationNames(folder: string = fileURLToPath(migrationFolder)): Promise<string[]> {
   const entries = await readdir(folder, { withFileTypes: true });
   const names = entries.filter((entry) => entry.isDirectory()).map((entry) => entry.name);
+  return names.sort();
+}
+
+/** Their scripts, in the same order. */
+export async function migrationFiles(): Promise<string[]> {
+  const names = await migrationNames();
+  return names.map((name) => path.join(fileURLToPath(migrationFolder), name, 'migration.sql'));
+}
+
+async function read(folder: string): Promise<MigrationList> {
+  const names = await migrationNames(folder);
   return {
     baseDir: folder,
     lockfile: {
@@ -77,7 +89,7 @@ async function read(folder: string): Promise<MigrationList> {
     },
     shadowDbInitScript: '',
     migrationDirectories: await Promise.all(
-      names.sort().map(async (name) => {
+      names.map(async (name) => {
         const value = await readFile(path.join(folder, name, 'migration.sql'), 'utf8');
         return { path: name, migrationFile: { path: 'migration.sql', content: { tag: 'ok' as const, value } } };
       }),

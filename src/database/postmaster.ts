@@ -15,19 +15,25 @@ export async function ownerMark(): Promise<string> {
   return `lifeline.owner=${(await processIdentity(process.pid)) ?? process.pid}`;
 }
 
+/** The port of the PostgreSQL that a living Lifeline runs in the folder; null where none does. */
+export async function portInUse(folder: string): Promise<number | null> {
+  const { pid, port } = await readPostmaster(folder);
+  if (!pid || !(await isRunning(pid))) return null;
+  const owner = ownerOf(await commandLine(pid), port);
+  return owner !== null && (await processIdentity(Number.parseInt(owner, 10))) === owner ? port : null;
+}
+
 /**
  * Makes the data folder free for a start. Rejects, with a sentence for the user, where a Lifeline that lives is using it. A
  * PostgreSQL that a killed Lifeline has left running is stopped. What PostgreSQL can tell by itself is left to it.
  */
 export async function freeFolder(folder: string, log: Logger): Promise<void> {
-  const file = path.join(folder, 'postmaster.pid');
-  const content = await readFile(file, 'utf8').catch(() => '');
-  const [pid = 0, , , port] = content.split('\n').map(Number);
+  const { file, pid, port } = await readPostmaster(folder);
   if (!pid || !(await isRunning(pid))) return;
 
   const command = await commandLine(pid);
-  const owner = command?.match(/ lifeline\.owner=(\S+)/)?.[1];
-  if (!owner || !command.includes(` port=${port} `)) {
+  const owner = ownerOf(command, port);
+  if (owner === null) {
     // The id of a process long gone, given to another one since: PostgreSQL would take that for a server of its own.
     if (command !== null) await rm(file, { force: true });
     return;
@@ -41,6 +47,20 @@ export async function freeFolder(folder: string, log: Logger): Promise<void> {
   }
   log.warn(`stopping the PostgreSQL (process ${pid}) that a killed Lifeline left running`);
   await stopProcess(pid);
+}
+
+/** What PostgreSQL notes of itself in its folder; zeros where it notes nothing. */
+async function readPostmaster(folder: string): Promise<{ file: string; pid: number; port: number }> {
+  const file = path.join(folder, 'postmaster.pid');
+  const content = await readFile(file, 'utf8').catch(() => '');
+  const [pid = 0, , , port = 0] = content.split('\n').map(Number);
+  return { file, pid, port };
+}
+
+/** The Lifeline that a PostgreSQL on this port belongs to, by its command line; null where that is another program's. */
+function ownerOf(command: string | null, port: number): string | null {
+  const owner = command?.match(/ lifeline\.owner=(\S+)/)?.[1];
+  return owner && command.includes(` port=${port} `) ? owner : null;
 }
 
 /** Stops a PostgreSQL: at once for its clients, with what they committed on disk. Resolves when the process is gone. */

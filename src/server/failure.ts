@@ -1,5 +1,11 @@
 // What callers hear of failures: the same over HTTP, server-sent events and WebSockets, in every phase of an operation.
-import { GraphQLError, type ExecutionResult, type FormattedExecutionResult, type GraphQLFormattedError } from 'graphql';
+import {
+  GraphQLError,
+  type ExecutionResult,
+  type FormattedExecutionResult,
+  type GraphQLErrorExtensions,
+  type GraphQLFormattedError,
+} from 'graphql';
 import { handleStreamOrSingleExecutionResult, type Plugin } from 'graphql-yoga';
 import type { Logger } from 'pino';
 import type { Context } from '../graphql/context.js';
@@ -7,12 +13,40 @@ import { maskError } from '../graphql/errors.js';
 
 const MASK = 'INTERNAL_SERVER_ERROR';
 
-/** The response of a request that failed as a whole because the database did; proxies and clients act on the status. */
-const UNAVAILABLE = { status: 503, headers: { 'retry-after': '1' } };
+/** Statuses of a request that failed as a whole for one of these: proxies and clients act on them. */
+const FAILED: ReadonlyMap<unknown, number> = new Map([
+  ['UNAVAILABLE', 503],
+  ['RATE_LIMITED', 429],
+  ['FORBIDDEN', 403],
+]);
+
+/** Statuses of a request that is refused before its operation is looked at. */
+const REFUSED: ReadonlyMap<unknown, number> = new Map([...FAILED, ['UNAUTHENTICATED', 401], ['NOT_FOUND', 404]]);
+
+/** How a response begins. */
+interface Head {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/** The head of the response to a request that is refused as a whole. */
+export const refusalHead = ({ extensions }: GraphQLError): Head =>
+  headOf(REFUSED.get(extensions.code) ?? 500, extensions);
+
+function headOf(status: number, extensions: GraphQLErrorExtensions): Head {
+  if (status === 401) return { status, headers: { 'www-authenticate': 'Bearer' } };
+  const { retryable, retryAfterMs = 0 } = extensions as { retryable?: boolean; retryAfterMs?: number };
+  return { status, headers: retryable ? { 'retry-after': `${Math.max(Math.ceil(retryAfterMs / 1000), 1)}` } : {} };
+}
 
 /** An error as a caller may see it. What that hides is logged, with the id of the request where there is one. */
 export function disclose(error: unknown, log: Logger, requestId?: string): GraphQLError {
   const told = maskError(error, requestId);
+  if (told.extensions.originalError) {
+    // Of a body that is no JSON Yoga quotes what the parser said, and has it answered with 200 as if it were an operation.
+    delete told.extensions.originalError;
+    told.extensions.http = { status: 400 };
+  }
   const known = error instanceof GraphQLError && error.extensions.code === MASK;
   if (told.extensions.code === MASK && !known) {
     const err = error instanceof GraphQLError ? (error.originalError ?? error) : error;
@@ -68,18 +102,19 @@ export function discloseErrors(log: Logger): Plugin<Context> {
           handleStreamOrSingleExecutionResult(payload, ({ result, setResult }) =>
             setResult(discloseResult(result, log, requestId)),
           ),
-        onSubscribeError: ({ error, setError }) => setError(disclose(error, log, requestId)),
       };
     },
   };
 }
 
-function discloseResult(result: ExecutionResult, log: Logger, requestId: string): ExecutionResult {
+/** The result as a caller may see it. */
+export function discloseResult(result: ExecutionResult, log: Logger, requestId: string): ExecutionResult {
   if (!result.errors) return result;
   const errors = result.errors.map((error) => disclose(error, log, requestId));
   const isEmpty = Object.values(result.data ?? {}).every((value) => value === null);
-  if (isEmpty && errors.every(({ extensions }) => extensions.code === 'UNAVAILABLE')) {
-    for (const { extensions } of errors) extensions.http = UNAVAILABLE;
+  const [status, ...others] = new Set(errors.map(({ extensions }) => FAILED.get(extensions.code)));
+  if (isEmpty && status && others.length === 0) {
+    for (const { extensions } of errors) extensions.http = headOf(status, extensions);
   }
   return { ...result, errors };
 }

@@ -7,17 +7,28 @@ import {
   type Server as HttpServer,
   type ServerResponse,
 } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { setTimeout as delay } from 'node:timers/promises';
+import { isIPv6, type AddressInfo, type BlockList } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { setImmediate, setTimeout as delay } from 'node:timers/promises';
 import type { GraphQLSchema } from 'graphql';
 import type { Logger } from 'pino';
+import { RateLimitedError } from '../domain/errors.js';
 import type { Context } from '../graphql/context.js';
-import type { Caller, Store } from '../store/store.js';
+import type { Store } from '../store/store.js';
+import { addressOf } from './address.js';
+import type { Authenticate, Grant } from './auth.js';
+import { drain } from './drain.js';
 import { eventStreams } from './eventStream.js';
-import { CONTENT_POLICY } from './graphiql.js';
-import { readiness } from './health.js';
-import { DRAIN_MS } from './limits.js';
-import { refusalOf } from './origin.js';
+import { disclose, formatError, refusalHead } from './failure.js';
+import { CONTENT_POLICY, graphiqlPage } from './graphiql.js';
+import { healthOf } from './health.js';
+import { BURST_SECONDS, DRAIN_MS, KEEP_ALIVE_MS, loadOf, SETTLE_MS } from './limits.js';
+import { Gate, type Gates } from './load.js';
+import type { Gauges, Metrics } from './metrics.js';
+import { grantOf, refusalOf, wantsPage, type Neighbourhood } from './origin.js';
+import { Pulse } from './pulse.js';
+import { RateLimit, Slots } from './rate.js';
+import type { Tracing } from './tracing.js';
 import { webSockets } from './websocket.js';
 import { PATH, yogaOf } from './yoga.js';
 
@@ -32,14 +43,37 @@ const HEADERS = [
 
 type Route = (request: IncomingMessage, response: ServerResponse, requestId: string) => Promise<void> | void;
 
+/** How much one caller may ask for. */
+interface Allowance {
+  readonly ratePerSecond: number;
+  readonly maxCost: number;
+  readonly maxSubscriptions: number;
+  readonly maxSocketSubscriptions: number;
+  readonly maxSockets: number;
+  readonly maxAddressSockets: number;
+}
+
 export interface ServerOptions {
   readonly host: string;
   /** 0 takes a free one. */
   readonly port: number;
   readonly schema: GraphQLSchema;
   readonly store: Store;
-  /** In whose name every request is made. */
-  readonly caller: Caller;
+  /** The database connections for reads, and as many for writes. */
+  readonly poolSize: number;
+  /** The names of the migrations that it needs. */
+  readonly migrations: readonly string[];
+  readonly metrics: Metrics | null;
+  readonly tracing: Tracing | null;
+  readonly authenticate: Authenticate;
+  readonly neighbourhood: Neighbourhood;
+  /** Proxies whose word on the address of a client is taken. */
+  readonly trustedProxies: BlockList;
+  readonly allowance: Allowance;
+  /** Whether the schema can be asked for. */
+  readonly introspection: boolean;
+  /** What browsers get that open the address; null: no page. */
+  readonly graphiql: { readonly needsKey: boolean } | null;
   readonly log: Logger;
 }
 
@@ -47,22 +81,43 @@ export interface Server {
   /** Where GraphQL is served. */
   readonly url: string;
   /**
-   * Takes nothing more, lets queries and mutations under way answer (for DRAIN_MS at most) and ends all subscriptions: with
-   * 1001 on WebSockets, event streams without `complete`. Never rejects.
+   * Takes nothing more, lets queries and mutations under way answer (for DRAIN_MS at most), lets subscribers have what was
+   * committed (for SETTLE_MS at most) and ends all subscriptions: with 1001 on WebSockets, event streams without `complete`.
+   * Never rejects.
    */
   close(): Promise<void>;
 }
 
 /** Serves GraphQL over HTTP, server-sent events and WebSockets on one path, and how it is below /health. */
 export async function startServer(options: ServerOptions): Promise<Server> {
-  const { host, port, schema, store, caller, log } = options;
-  const streams = eventStreams();
-  const yoga = yogaOf({ schema, log, plugins: [streams.plugin] });
-  const contextOf = (requestId: string, lastEventId?: bigint): Context => {
-    return { store, caller, requestId, lastEventId, delivery: { position: null } };
-  };
-  const sockets = webSockets({ yoga, contextOf, log });
+  const { host, port, schema, store, migrations, metrics, tracing, authenticate, neighbourhood, graphiql, log } =
+    options;
+  const { ratePerSecond, maxCost, maxSubscriptions, maxSocketSubscriptions, maxSockets, maxAddressSockets } =
+    options.allowance;
+  const pulse = new Pulse(KEEP_ALIVE_MS);
+  const streams = eventStreams(pulse);
+  const operations = drain();
+  const load = loadOf(options.poolSize);
+  const gates = { query: new Gate(load.query), mutation: new Gate(load.mutation) };
+  const observing = [metrics, tracing].flatMap((it) => (it ? [it.plugin] : []));
+  const yoga = yogaOf({
+    ...{ schema, log, gates, maxCost },
+    subscriptions: { perCaller: maxSubscriptions, perSocket: maxSocketSubscriptions },
+    introspection: options.introspection,
+    plugins: [operations.plugin, streams.plugin, ...observing],
+  });
+  const rate = new RateLimit({ perSecond: ratePerSecond, burst: ratePerSecond * BURST_SECONDS });
+  const addresses = new Slots(maxAddressSockets);
+  const healthNow = healthOf({ store, migrations });
+  let open = 0;
+  metrics?.watch(gaugesOf(store, gates, () => open));
   let closing = false;
+  const sockets = webSockets({
+    ...{ yoga, store, authenticate, rate, neighbourhood, pulse, log },
+    slots: new Slots(maxSockets),
+    refused: (error) => metrics?.refused(error),
+    isClosing: () => closing,
+  });
 
   const routes = new Map<string, Route>([
     [PATH, graphql],
@@ -71,13 +126,57 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   ]);
 
   async function graphql(request: IncomingMessage, response: ServerResponse, requestId: string): Promise<void> {
-    const refusal = refusalOf(request);
-    if (refusal) sendJson(response, refusal.status, refusedResult(refusal.message));
-    else await yoga(request, response, contextOf(requestId, lastEventIdOf(request.headers)));
+    const granted = grantOf(request, neighbourhood);
+    if (granted) response.setHeaders(granted);
+    if (granted && request.method === 'OPTIONS') {
+      response.writeHead(204).end();
+      return;
+    }
+    const refusal = refusalOf(request, neighbourhood);
+    if (refusal) {
+      sendJson(response, refusal.status, refusedResult(refusal.message));
+      return;
+    }
+    if (graphiql && wantsPage(request)) {
+      sendPage(response, await graphiqlPage(graphiql));
+      return;
+    }
+    const grant = await admitted(request, response, requestId);
+    if (!grant) return;
+    endWith(grant, response);
+    const { caller, holder } = grant;
+    const context: Context = { store, caller, holder, requestId, lastEventId: lastEventIdOf(request.headers) };
+    await yoga(request, response, context);
+  }
+
+  /** Whom the request stands for; null where it has been answered that it stands for nobody, or comes too soon. */
+  async function admitted(
+    request: IncomingMessage,
+    response: ServerResponse,
+    requestId: string,
+  ): Promise<Grant | null> {
+    const { authorization, 'x-lifeline-project': project } = request.headers;
+    try {
+      const grant = await authenticate({ authorization, project });
+      rate.take(grant.holder);
+      return grant;
+    } catch (error) {
+      const told = disclose(error, log, requestId);
+      metrics?.refused(told);
+      // Whoever comes too often must not fill the log.
+      if (!(error instanceof RateLimitedError)) {
+        const address = addressOf(request, options.trustedProxies);
+        log.info({ requestId, address, code: told.extensions.code }, 'a credential was refused');
+      }
+      const { status, headers } = refusalHead(told);
+      response.setHeaders(new Map(Object.entries(headers)));
+      sendJson(response, status, { errors: [formatError(told)] });
+      return null;
+    }
   }
 
   async function ready(_request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const health = await readiness(store);
+    const health = await healthNow();
     sendJson(response, health.status === 'unavailable' ? 503 : 200, health);
   }
 
@@ -94,31 +193,46 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       response.destroy();
     });
   });
+  /** Resolves once everything that was committed by now has been sent to those who follow it. */
+  async function settled(): Promise<void> {
+    await store.settled().catch(() => undefined);
+    // What they were given last is on its way.
+    await setImmediate();
+  }
+
   server.on('upgrade', (request, socket, head) => {
-    if (pathOf(request) === PATH) {
-      sockets.upgrade(request, socket, head);
-      return;
+    if (pathOf(request) !== PATH) return turnAway(socket, '404 Not Found');
+    try {
+      socket.once('close', addresses.take(addressOf(request, options.trustedProxies)));
+    } catch (error) {
+      if (!(error instanceof RateLimitedError)) throw error;
+      return turnAway(socket, '429 Too Many Requests', 'Retry-After: 1\r\n');
     }
-    socket.on('error', () => undefined);
-    socket.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
+    open += 1;
+    socket.once('close', () => (open -= 1));
+    sockets.upgrade(request, socket, head);
   });
   const taken = await listen(server, host, port);
 
   return {
-    url: `http://${host}:${taken}${PATH}`,
+    url: `http://${isIPv6(host) ? `[${host}]` : host}:${taken}${PATH}`,
     async close() {
       closing = true;
       const closed = once(server, 'close');
+      const late = delay(DRAIN_MS, null, { ref: false });
       server.close();
+      await Promise.race([operations.empty(), late]);
+      await Promise.race([settled(), delay(SETTLE_MS, null, { ref: false })]);
       streams.end();
-      await Promise.all([sockets.close(), Promise.race([closed, delay(DRAIN_MS, null, { ref: false })])]);
+      await Promise.all([sockets.close(), Promise.race([closed, late])]);
       server.closeAllConnections();
       await closed;
     },
   };
 }
 
-async function listen(server: HttpServer, host: string, port: number): Promise<number> {
+/** Resolves with the port that it listens on. */
+export async function listen(server: HttpServer, host: string, port: number): Promise<number> {
   try {
     await once(server.listen(port, host), 'listening');
   } catch (error) {
@@ -127,6 +241,36 @@ async function listen(server: HttpServer, host: string, port: number): Promise<n
     throw new Error(`Port ${port} of ${host} is in use by another program. ${advice}`, { cause: error });
   }
   return (server.address() as AddressInfo).port;
+}
+
+function gaugesOf(store: Store, { query, mutation }: Gates, sockets: () => number): Gauges {
+  const stateOf = ({ inside, waiting }: Gate) => ({ inside, waiting });
+  return {
+    sockets,
+    subscribers: () => store.subscribers(),
+    pools() {
+      const { read, write, tail } = store.database.usage();
+      return { read: { ...read }, write: { ...write }, tail: { ...tail } };
+    },
+    gates: () => ({ query: stateOf(query), mutation: stateOf(mutation) }),
+    log: () => store.vitals().catch(() => null),
+  };
+}
+
+/** Of a request to upgrade. */
+function turnAway(socket: Duplex, status: string, headers = ''): void {
+  socket.on('error', () => undefined);
+  socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\n${headers}Content-Length: 0\r\n\r\n`);
+}
+
+/** What is streamed ends with the credential that it was asked for with; what is answered once may still be. */
+function endWith({ whenOver }: Grant, response: ServerResponse): void {
+  const leave = whenOver(() => {
+    const isStream = String(response.getHeader('content-type')).startsWith('text/event-stream');
+    if (isStream) response.destroy();
+  });
+  if (response.closed) leave();
+  else response.once('close', leave);
 }
 
 const pathOf = ({ url = '' }: IncomingMessage): string => url.split('?', 1).join();
@@ -152,4 +296,9 @@ function sendJson(response: ServerResponse, status: number, body: object): void 
   response.statusCode = status;
   response.setHeader('content-type', 'application/json; charset=utf-8');
   response.end(JSON.stringify(body));
+}
+
+function sendPage(response: ServerResponse, page: string): void {
+  response.setHeader('content-type', 'text/html');
+  response.end(page);
 }

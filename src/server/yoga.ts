@@ -3,8 +3,13 @@ import { createYoga, type Plugin, type YogaServerInstance } from 'graphql-yoga';
 import type { Logger } from 'pino';
 import type { Context } from '../graphql/context.js';
 import { disclose, discloseErrors } from './failure.js';
-import { graphiql, renderGraphiQL } from './graphiql.js';
-import { BODY_MAX_BYTES } from './limits.js';
+import { fanOut, type Subscription } from './fanout.js';
+import { keepJournal } from './journal.js';
+import { hideSchema } from './introspection.js';
+import { shedLoad, type Gates } from './load.js';
+import { BODY_MAX_BYTES, OPERATION_LIMITS } from './limits.js';
+import { documentCache, limitOperations } from './operationLimit.js';
+import { limitSubscriptions, type SubscriptionLimits } from './subscriptionLimit.js';
 
 export const PATH = '/graphql';
 
@@ -18,25 +23,40 @@ export interface Engine {
   readonly validate: (schema: GraphQLSchema, document: DocumentNode) => readonly GraphQLError[];
   readonly contextFactory: () => Promise<Context>;
   readonly execute: (args: ExecutionArgs) => Promise<ExecutionResult>;
-  readonly subscribe: (args: ExecutionArgs) => Promise<AsyncGenerator<ExecutionResult> | ExecutionResult>;
+  readonly subscribe: (args: ExecutionArgs) => Promise<Subscription | ExecutionResult>;
 }
 
 interface Parts {
   readonly schema: GraphQLSchema;
   readonly log: Logger;
-  readonly plugins: Plugin[];
+  readonly gates: Gates;
+  readonly maxCost: number;
+  readonly subscriptions: SubscriptionLimits;
+  /** Whether the schema can be asked for. */
+  readonly introspection: boolean;
+  readonly plugins: (Plugin | Plugin<Context>)[];
 }
 
 /** The one way by which the operations of all transports are parsed, validated and executed. */
-export function yogaOf({ schema, log, plugins }: Parts): Yoga {
+export function yogaOf({ schema, log, gates, maxCost, subscriptions, introspection, plugins }: Parts): Yoga {
   return createYoga<Context>({
     schema,
     graphqlEndpoint: PATH,
-    plugins: [discloseErrors(log), ...plugins],
+    // The one that comes first is within those that come after: they hear what it refuses.
+    plugins: [
+      introspection ? {} : hideSchema(),
+      shedLoad(gates, log),
+      fanOut(log),
+      limitOperations({ ...OPERATION_LIMITS, cost: maxCost }),
+      limitSubscriptions(subscriptions),
+      discloseErrors(log),
+      keepJournal(log),
+      ...plugins,
+    ],
+    parserAndValidationCache: documentCache(),
     maskedErrors: { maskError: (error) => disclose(error, log) },
     maxRequestBodySize: BODY_MAX_BYTES,
-    graphiql,
-    renderGraphiQL,
+    graphiql: false,
     landingPage: false,
     // Yoga grants every Origin unless told otherwise, and reads uploads, which any page can send.
     cors: false,

@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { createServer, type AddressInfo } from 'node:net';
 import { describe, expect, test } from 'vitest';
 import { openDatabase } from '../../src/database/client.js';
 import { createDatabase } from '../support/postgres.js';
@@ -37,6 +39,41 @@ describe('a database client', () => {
     const { prisma, close } = openDatabase(database.url, { statementTimeoutMs: 50 });
 
     await expect(prisma.$queryRaw`SELECT pg_sleep(20)::text`).rejects.toThrow('statement timeout');
+    await close();
+  });
+
+  test('tells who waits too long for a connection, and who finds no server, by a code of PostgreSQL', async () => {
+    await using database = await createDatabase();
+    const { prisma, writer, close } = openDatabase(database.url, { poolSize: 1, acquireTimeoutMs: 200 });
+    await Promise.all([prisma.project.count(), writer.project.count()]);
+    const busy = Promise.all([prisma, writer].map((it) => it.$queryRaw`SELECT pg_sleep(0.6)::text`));
+    await expect(prisma.project.count()).rejects.toThrow('57014');
+    await expect(writer.$transaction((tx) => tx.project.count())).rejects.toThrow('57014');
+    await busy;
+    await close();
+
+    // Takes connections, and never says a word.
+    const mute = createServer((socket) => socket.resume()).listen(0, '127.0.0.1');
+    await once(mute, 'listening');
+    const { port } = mute.address() as AddressInfo;
+    const gone = openDatabase(`postgresql://nobody@127.0.0.1:${port}/none`, { acquireTimeoutMs: 200 });
+    await expect(gone.prisma.project.count()).rejects.toThrow('08001');
+    await gone.close();
+    mute.close();
+  });
+
+  test('has connections apart for reads, for writes, for the log and for its own questions', async () => {
+    await using database = await createDatabase();
+    const { prisma, writer, tail, ask, usage, close } = openDatabase(database.url, { poolSize: 1 });
+    const blocked = Promise.all([prisma, prisma, prisma].map((it) => it.$queryRaw`SELECT pg_sleep(1)::text`));
+    await expect.poll(() => usage().read).toEqual({ used: 1, idle: 0, waiting: 2 });
+
+    expect(await writer.project.count()).toBe(0);
+    expect(await tail.project.count()).toBe(0);
+    expect(await ask('SELECT 1 AS one')).toEqual([{ one: 1 }]);
+    expect(usage().read.waiting).toBeGreaterThan(0);
+
+    await blocked;
     await close();
   });
 
