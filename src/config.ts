@@ -1,7 +1,10 @@
 import path from 'node:path';
+import { accessSettings, contradictions, type Access } from './access.js';
+import { allowanceSettings, type Allowance } from './allowance.js';
+import { Fault, oneOf, optionalUrl, type Setting } from './setting.js';
 
 /** What a server has to know before it starts. Frozen; every value is already checked. */
-export interface Config {
+export interface Config extends Access, Allowance {
   readonly host: string;
   /** 0 takes a free one. */
   readonly port: number;
@@ -9,6 +12,8 @@ export interface Config {
   readonly databaseUrl: string | null;
   /** Absolute. */
   readonly dataDir: string;
+  /** Connections for reads at most, and as many for writes. */
+  readonly poolSize: number;
   /** null: the bus of this process alone. */
   readonly redisUrl: string | null;
   /** For how many days ended sessions, events and checkpoints are kept; null: for ever. */
@@ -17,6 +22,11 @@ export interface Config {
   readonly checkpointDays: number | null;
   /** Between two looks at the silence of live sessions, in milliseconds; 0: this server does not look. */
   readonly watchdogIntervalMs: number;
+  /** Where metrics are served; null: nowhere. 0 takes a free one. */
+  readonly metricsPort: number | null;
+  readonly metricsHost: string;
+  /** Where traces go, by OTLP over HTTP, which the OpenTelemetry SDK reads by itself; null: nowhere. */
+  readonly tracesUrl: string | null;
   readonly logLevel: string;
 }
 
@@ -34,16 +44,6 @@ export class ConfigError extends Error {
   }
 }
 
-interface Setting<T> {
-  readonly variable: string;
-  readonly flag: string;
-  readonly meaning: string;
-  /** Stands for an absent or empty value; empty where there is none. */
-  readonly fallback: string;
-  /** Throws a Fault, which goes on after the name of the variable or flag. */
-  readonly parse: (text: string) => T;
-}
-
 /** Each value of the configuration with its variable, its flag and its meaning; flags win. */
 export const settings: { readonly [Name in keyof Config]: Setting<Config[Name]> } = {
   host: {
@@ -51,7 +51,7 @@ export const settings: { readonly [Name in keyof Config]: Setting<Config[Name]> 
     flag: '--host <address>',
     meaning: 'the address to listen on',
     fallback: '127.0.0.1',
-    parse: loopback,
+    parse: address,
   },
   port: {
     variable: 'PORT',
@@ -66,6 +66,13 @@ export const settings: { readonly [Name in keyof Config]: Setting<Config[Name]> 
     meaning: 'PostgreSQL 15 or later; without it an embedded one is run',
     fallback: '',
     parse: (text) => optionalUrl(text, ['postgresql', 'postgres']),
+  },
+  poolSize: {
+    variable: 'LIFELINE_POOL_SIZE',
+    flag: '--pool-size <number>',
+    meaning: 'database connections for reads at most, as many for writes, and 3 more',
+    fallback: '10',
+    parse: poolSize,
   },
   dataDir: {
     variable: 'LIFELINE_DATA_DIR',
@@ -95,6 +102,27 @@ export const settings: { readonly [Name in keyof Config]: Setting<Config[Name]> 
     fallback: '30000',
     parse: intervalMs,
   },
+  metricsPort: {
+    variable: 'LIFELINE_METRICS_PORT',
+    flag: '--metrics-port <number>',
+    meaning: 'serves metrics for Prometheus at `/metrics` of a port of their own; without it nowhere',
+    fallback: '',
+    parse: (text) => (text === '' ? null : portNumber(text)),
+  },
+  metricsHost: {
+    variable: 'LIFELINE_METRICS_HOST',
+    flag: '--metrics-host <address>',
+    meaning: 'the address that metrics are served on: whoever reaches it may read them',
+    fallback: '127.0.0.1',
+    parse: (text) => text,
+  },
+  tracesUrl: {
+    variable: 'OTEL_EXPORTER_OTLP_ENDPOINT',
+    flag: null,
+    meaning: 'where traces go, by OTLP over HTTP; without it nowhere',
+    fallback: '',
+    parse: (text) => optionalUrl(text, ['http', 'https']),
+  },
   logLevel: {
     variable: 'LOG_LEVEL',
     flag: '--log-level <level>',
@@ -102,6 +130,8 @@ export const settings: { readonly [Name in keyof Config]: Setting<Config[Name]> 
     fallback: 'info',
     parse: (text) => oneOf(text, ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']),
   },
+  ...accessSettings,
+  ...allowanceSettings,
 };
 
 /** Reads all settings from flags and the environment; flags win. Throws one ConfigError that lists every fault. */
@@ -110,7 +140,7 @@ export function readConfig(flags: Flags = {}, env: Environment = process.env): C
   // A faulty value stands for nothing: what is read is thrown away where there is any fault.
   const read = <Name extends keyof Config>(name: Name): Config[Name] => {
     const { variable, flag, fallback, parse } = settings[name];
-    const [source, given] = flags[name] === undefined ? [variable, env[variable]] : [flag.split(' ')[0], flags[name]];
+    const [source, given] = flags[name] === undefined ? [variable, env[variable]] : [flag?.split(' ')[0], flags[name]];
     const text = given === undefined || given === '' ? fallback : given;
     try {
       return parse(text);
@@ -124,26 +154,44 @@ export function readConfig(flags: Flags = {}, env: Environment = process.env): C
     host: read('host'),
     port: read('port'),
     databaseUrl: read('databaseUrl'),
+    poolSize: read('poolSize'),
     dataDir: read('dataDir'),
     redisUrl: read('redisUrl'),
     sessionDays: read('sessionDays'),
     eventDays: read('eventDays'),
     checkpointDays: read('checkpointDays'),
     watchdogIntervalMs: read('watchdogIntervalMs'),
+    metricsPort: read('metricsPort'),
+    metricsHost: read('metricsHost'),
+    tracesUrl: read('tracesUrl'),
     logLevel: read('logLevel'),
+    auth: read('auth'),
+    adminKey: read('adminKey'),
+    jwksUrl: read('jwksUrl'),
+    jwtIssuer: read('jwtIssuer'),
+    jwtAudience: read('jwtAudience'),
+    jwtRoleClaim: read('jwtRoleClaim'),
+    jwtProjectClaim: read('jwtProjectClaim'),
+    corsOrigins: read('corsOrigins'),
+    allowedHosts: read('allowedHosts'),
+    trustedProxies: read('trustedProxies'),
+    introspection: read('introspection'),
+    graphiql: read('graphiql'),
+    ratePerSecond: read('ratePerSecond'),
+    maxCost: read('maxCost'),
+    maxSubscriptions: read('maxSubscriptions'),
+    maxSocketSubscriptions: read('maxSocketSubscriptions'),
+    maxSockets: read('maxSockets'),
+    maxAddressSockets: read('maxAddressSockets'),
   };
+  if (faults.length === 0) faults.push(...contradictions(config));
   if (faults.length > 0) throw new ConfigError(faults);
   return Object.freeze(config);
 }
 
-class Fault extends Error {}
-
-function loopback(text: string): string {
-  if (text === '127.0.0.1') return text;
-  throw new Fault(
-    `is ${text}, but Lifeline listens on 127.0.0.1 only: it does not ask for credentials yet, so whoever could reach it ` +
-      'could do everything.',
-  );
+function address(text: string): string {
+  if (/^[\w.:-]{1,253}$/.test(text)) return text;
+  throw new Fault(`is "${text}", which is no address: 127.0.0.1 and 0.0.0.0 are.`);
 }
 
 function portNumber(text: string): number {
@@ -151,14 +199,9 @@ function portNumber(text: string): number {
   throw new Fault(`is "${text}", which is no port: a whole number from 0 to 65535 is.`);
 }
 
-/** The text itself is never told: it may hold a password. */
-function optionalUrl(text: string, protocols: readonly string[]): string | null {
-  if (text === '') return null;
-  const begins = protocols.some((protocol) => text.startsWith(`${protocol}://`));
-  // A cluster's URL names several hosts, which no URL parser reads.
-  const [first = ''] = text.split(',');
-  if (begins && URL.canParse(first) && new URL(first).hostname !== '') return text;
-  throw new Fault(`is no URL of the form ${protocols.map((protocol) => `${protocol}://host`).join(' or ')}.`);
+function poolSize(text: string): number {
+  if (/^[1-9]\d{0,2}$/.test(text)) return Number(text);
+  throw new Fault(`is "${text}", which is no number of connections: a whole number from 1 to 999 is.`);
 }
 
 function retention(variable: string, flag: string, what: string): Setting<number | null> {
@@ -181,9 +224,4 @@ function days(text: string): number | null {
 function intervalMs(text: string): number {
   if (/^\d{1,8}$/.test(text)) return Number(text);
   throw new Fault(`is "${text}", which is no interval: a whole number of milliseconds from 0 to 99999999 is.`);
-}
-
-function oneOf(text: string, choices: readonly string[]): string {
-  if (choices.includes(text)) return text;
-  throw new Fault(`is "${text}"; it can be ${choices.join(', ')}.`);
 }

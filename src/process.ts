@@ -1,8 +1,11 @@
 // A server as a process: it says when it is ready, ends in order when it is told to, and never goes on after a fault that
 // nobody foresaw.
-import { pino, type Logger } from 'pino';
+import { GraphQLError } from 'graphql';
+import { pino, type DestinationStream, type Logger } from 'pino';
 import { startApp } from './app.js';
 import { ConfigError, readConfig, type Flags } from './config.js';
+import { redactText } from './domain/redaction.js';
+import { REDACTED } from './domain/secret.js';
 
 const CLOSE_MS = 5_000;
 
@@ -43,20 +46,40 @@ export async function runServer(flags: Flags = {}): Promise<void> {
       }
     });
   }
-  // Rejections that nobody handles arrive here too.
+  // Where an item of a list fails, the executor leaves those before it to fail unheard: their operation has been answered, and
+  // no caller may end the process by it. All other rejections that nobody handles are faults.
+  process.on('unhandledRejection', (error) => {
+    if (!(error instanceof GraphQLError)) throw error;
+    log.debug({ err: error }, 'a part of an operation failed after its answer');
+  });
   process.on('uncaughtException', (error) => {
     log.fatal({ err: error }, 'an unforeseen fault');
     exitCode = 1;
     if (endingSince === null) void end();
   });
-  const { url } = await starting;
+  const { url, adminKey, failed } = await starting;
+  void failed.then((reason) => {
+    log.fatal(reason.message);
+    exitCode = 1;
+    if (endingSince === null) void end();
+  });
   process.stdout.write(`Lifeline is ready at ${url}\n`);
+  // Not through the log: what is logged is kept, and read by many.
+  if (adminKey) process.stdout.write(`The admin key of this server, shown this once: ${adminKey}\n`);
 }
 
 /** To stderr, at once: a process that exits loses nothing of it. */
 export function logTo(level: string): Logger {
-  return pino({ level }, pino.destination({ dest: 2, sync: true }));
+  return loggerTo(level, pino.destination({ dest: 2, sync: true }));
 }
+
+/** Lines of JSON, out of which whatever has the shape of a secret is taken: libraries repeat URLs and headers in their errors. */
+export function loggerTo(level: string, destination: DestinationStream): Logger {
+  return pino({ level, redact: SECRETS, hooks: { streamWrite: (line) => redactText(line).text } }, destination);
+}
+
+const NAMED = ['authorization', 'cookie', 'password', 'token', 'secret', 'apiKey'];
+const SECRETS = { paths: NAMED.flatMap((name) => [name, `*.${name}`, `*.*.${name}`]), censor: REDACTED };
 
 /** Says why the process cannot do what it was asked to, and ends it: with 2 where it was asked wrongly, else with 1. */
 export function giveUp(error: unknown): never {

@@ -1,5 +1,7 @@
 import type { TypedDocumentNode } from '@graphql-typed-document-node/core';
-import { tailLog, type LogBatch, type TailOptions } from './log.js';
+import { tailLog, type LogBatch, type LogDocument, type TailOptions } from './log.js';
+import { FollowLogDocument } from './operation.js';
+import { persistently, type PersistOptions } from './persist.js';
 import { request, type RequestOptions } from './request.js';
 import { Subscriber, type SubscribeOptions } from './subscription.js';
 
@@ -32,6 +34,20 @@ export interface Client {
    * @throws ClientError where the server refuses, ConnectionError where it cannot be reached to begin with.
    */
   tailLog(options?: TailOptions): AsyncIterable<LogBatch>;
+  /** As `tailLog`, of each entry only what the document selects. */
+  followLog<Batch extends { position: number }>(
+    document: LogDocument<Batch>,
+    options?: TailOptions,
+  ): AsyncIterable<Batch>;
+  /**
+   * As `subscribe`, and again after lost connections: for what is not kept, so that what came meanwhile is missed.
+   * @throws ClientError where the server refuses, ConnectionError where it cannot be reached to begin with.
+   */
+  follow<Result, Variables>(
+    document: TypedDocumentNode<Result, Variables>,
+    variables: Variables,
+    options?: PersistOptions,
+  ): AsyncIterable<Result>;
 }
 
 /** A client of the server at this URL. It connects to nothing before it is asked something. */
@@ -41,7 +57,10 @@ export function createClient({ url, headers = {} }: ClientOptions): Client {
   return {
     request: (document, variables, options) => request(endpoint, document, variables, options),
     subscribe: (document, variables, options) => subscriber.subscribe(document, variables, options),
-    tailLog: (options) => tailLog(subscriber, options),
+    tailLog: (options) => tailLog(subscriber, FollowLogDocument, options),
+    followLog: (document, options) => tailLog(subscriber, document, options),
+    follow: (document, variables, options) =>
+      persistently(() => subscriber.subscribe(document, variables, { signal: options?.signal }), options),
   };
 }
 

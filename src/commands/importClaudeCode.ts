@@ -8,32 +8,33 @@ import { followTranscripts } from '../import/follow.js';
 import { importTranscripts, weigh, type Watcher } from '../import/import.js';
 import type { Report } from '../import/report.js';
 import { findTranscripts, type TranscriptFile } from '../import/transcript.js';
-import { addUrl, connect } from './endpoint.js';
+import { addEndpoint, connect, type Endpoint } from './endpoint.js';
 import { say, sayJson } from './print.js';
 
 /** How long an import waits for a server that goes away meanwhile: a restart takes seconds. */
 const PATIENCE_MS = 30_000;
 
-interface Options {
-  url: string;
+interface Options extends Endpoint {
   follow: boolean;
   json: boolean;
 }
 
 export function addImportClaudeCode(parent: Command): void {
   const command = parent.command('claude-code <path>');
-  addUrl(command.description('transcripts of Claude Code: a file, or a folder of them, such as ~/.claude/projects'))
+  addEndpoint(
+    command.description('transcripts of Claude Code: a file, or a folder of them, such as ~/.claude/projects'),
+  )
     .option('--follow', 'go on with what is appended, until it is interrupted; sessions stay open', false)
     .option('--json', 'the report as one JSON document', false)
     .action(run);
 }
 
-async function run(path: string, { url, follow, json }: Options): Promise<void> {
+async function run(path: string, { follow, json, ...endpoint }: Options): Promise<void> {
   const families = await transcriptsAt(path);
   if (families.length === 0 && !follow) {
     throw new ConfigError([`There is no transcript in ${path}: no file whose name ends in .jsonl.`]);
   }
-  const { client } = await connect(url);
+  const { client } = await connect(endpoint);
   const output = json ? process.stderr : process.stdout;
   const report = follow ? await followUntilStopped(client, path, output) : await importAll(client, families, output);
   await (json ? sayJson(report) : say(report.lines().join('\n')));

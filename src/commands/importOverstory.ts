@@ -4,16 +4,17 @@ import { ImportSessionsDocument, type ImportSessionsInput, type ImportSessionsMu
 import { ConfigError } from '../config.js';
 import { readOverstory } from '../import/overstory.js';
 import { ForeignFileError } from '../import/sqlite.js';
-import { addUrl, connect } from './endpoint.js';
+import { addEndpoint, connect, type Endpoint } from './endpoint.js';
 import { cell, say, sayJson, sayRows } from './print.js';
 
-interface Options {
-  url: string;
+interface Options extends Endpoint {
   json: boolean;
 }
 
 export function addImportOverstory(parent: Command): void {
-  addUrl(parent.command('overstory <path>').description("overstory's sessions.db, or a sessions.json of earlier days"))
+  addEndpoint(
+    parent.command('overstory <path>').description("overstory's sessions.db, or a sessions.json of earlier days"),
+  )
     .option('--json', 'as one JSON document', false)
     .action(run);
 }
@@ -25,9 +26,9 @@ interface Report {
   rows: { result: 'created' | 'unchanged'; kind: 'run' | 'session'; externalId: string; state: string; id: string }[];
 }
 
-async function run(path: string, { url, json }: Options): Promise<void> {
+async function run(path: string, { json, ...endpoint }: Options): Promise<void> {
   const input = await read(path);
-  const { client, position } = await connect(url);
+  const { client, position } = await connect(endpoint);
   const { importSessions } = await client.request(ImportSessionsDocument, { input });
   const report = reportOf(importSessions, position);
   if (json) return sayJson(report);

@@ -79,7 +79,8 @@ export function aligned(row: readonly Cell[], widths: readonly number[], output:
 
 const GAP = '  ';
 
-function fitted(text: string, width: number): string {
+/** A text of at most this width, which shows where it was cut. */
+export function fitted(text: string, width: number): string {
   if (text.length <= width) return text;
   return width < 2 ? '' : `${clipped(text, width - 1)}…`;
 }

@@ -3,13 +3,12 @@ import { PurgeSessionsDocument, type PurgeFilter, type PurgeSessionsMutation } f
 import { ConfigError } from '../config.js';
 import { LIFECYCLE_STATES, type LifecycleState } from '../domain/session.js';
 import { instant, several, wordsOf } from './argument.js';
-import { addUrl, connect } from './endpoint.js';
+import { addEndpoint, connect, type Endpoint } from './endpoint.js';
 import { counted } from './format.js';
 import { say, sayJson } from './print.js';
 import { findSession } from './reference.js';
 
-interface Options {
-  url: string;
+interface Options extends Endpoint {
   session?: string[];
   agent?: string;
   state?: LifecycleState[];
@@ -21,7 +20,7 @@ interface Options {
 }
 
 export function addPurge(program: Command): void {
-  addUrl(
+  addEndpoint(
     program
       .command('purge')
       .description('delete ended sessions with all that hangs on them; without --yes, say what would go'),
@@ -42,7 +41,7 @@ async function run(options: Options): Promise<void> {
   if (!all && !refs && agent === undefined && !state && endedBefore === undefined) {
     throw new ConfigError(['What is to go? --session, --agent, --state, --ended-before or --all says it.']);
   }
-  const { client } = await connect(options.url);
+  const { client } = await connect(options);
   const filter: PurgeFilter = { agentName: agent, states: state, endedBefore, all };
   if (refs) {
     filter.sessionIds = [];

@@ -1,5 +1,10 @@
 import type { Client } from '../client/client.js';
-import { FindSessionsDocument, type ListedSessionFragment as ListedSession } from '../client/operation.js';
+import {
+  FindRunDocument,
+  FindSessionsDocument,
+  type ListedSessionFragment as ListedSession,
+} from '../client/operation.js';
+import { decodeIdOf } from '../domain/id.js';
 import { sayRows } from './print.js';
 import { HEADING, rowOf } from './sessionRow.js';
 
@@ -46,4 +51,15 @@ function isHintedAt(session: ListedSession, ref: string): boolean {
 
 function handlesOf({ id, agentName, instanceId, externalId }: ListedSession) {
   return [id, agentName, instanceId, externalId];
+}
+
+/**
+ * The id of the run that somebody means by it, or by its external id.
+ * @throws Error where there is none of this external id.
+ */
+export async function findRunId(client: Client, ref: string): Promise<string> {
+  if (decodeIdOf('Run', ref) !== null) return ref;
+  const { runs } = await client.request(FindRunDocument, { externalId: ref });
+  if (!runs.nodes[0]) throw new Error(`There is no run "${ref}".`);
+  return runs.nodes[0].id;
 }

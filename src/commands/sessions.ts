@@ -1,25 +1,23 @@
 import { Option, type Command } from 'commander';
 import type { Client } from '../client/client.js';
 import {
-  FindRunDocument,
   ListSessionsDocument,
   type ListSessionsQuery,
   type ListedSessionFragment as ListedSession,
   type SessionFilter,
   type SessionOrder,
 } from '../client/operation.js';
-import { decodeIdOf } from '../domain/id.js';
 import { PAGE_DEFAULT_SIZE, PAGE_MAX_SIZE } from '../domain/limits.js';
 import { LIFECYCLE_STATES, SESSION_KINDS, type LifecycleState, type SessionKind } from '../domain/session.js';
 import { wholeNumber, wordsOf } from './argument.js';
-import { addUrl, connect } from './endpoint.js';
+import { addEndpoint, connect, type Endpoint } from './endpoint.js';
 import { say, sayJson, sayRows } from './print.js';
+import { findRunId } from './reference.js';
 import { HEADING, rowOf } from './sessionRow.js';
 
 const ORDERS = { started: 'STARTED_AT', activity: 'LAST_ACTIVITY_AT', ended: 'ENDED_AT' } as const;
 
-interface Options {
-  url: string;
+interface Options extends Endpoint {
   state?: LifecycleState[];
   open?: true;
   live?: true;
@@ -38,7 +36,7 @@ interface Options {
 }
 
 export function addSessions(program: Command): void {
-  addUrl(program.command('sessions').description('list sessions, the newest first'))
+  addEndpoint(program.command('sessions').description('list sessions, the newest first'))
     .option('--state <state>', 'in this state; may be given several times', wordsOf(LIFECYCLE_STATES))
     .option('--open', 'not ended')
     .option('--live', 'booting, working or stalled')
@@ -58,7 +56,7 @@ export function addSessions(program: Command): void {
 }
 
 async function run(options: Options): Promise<void> {
-  const { client } = await connect(options.url);
+  const { client } = await connect(options);
   const orderBy: SessionOrder = { field: ORDERS[options.order], direction: options.reverse ? 'ASC' : 'DESC' };
   const filter = await filterOf(client, options);
   const { sessions, hasMore } = await list(client, { filter, orderBy }, options.all ? Infinity : options.limit);
@@ -76,18 +74,11 @@ async function filterOf(client: Client, options: Options): Promise<SessionFilter
     stale,
     kinds: kind,
     agentName: agent,
-    runId: run === undefined ? undefined : await runId(client, run),
+    runId: run === undefined ? undefined : await findRunId(client, run),
     taskId: task,
     search,
     silentForSeconds: silentFor,
   };
-}
-
-async function runId(client: Client, ref: string): Promise<string> {
-  if (decodeIdOf('Run', ref) !== null) return ref;
-  const { runs } = await client.request(FindRunDocument, { externalId: ref });
-  if (!runs.nodes[0]) throw new Error(`There is no run "${ref}".`);
-  return runs.nodes[0].id;
 }
 
 /** The first sessions of the list, page by page. */

@@ -5,7 +5,7 @@ import { settings, type Config } from '../config.js';
 export function addSettings(command: Command, names: readonly (keyof Config)[]): Command {
   for (const name of names) {
     const { flag, meaning, variable, fallback } = settings[name];
-    command.option(flag, `${meaning} (${variable}${fallback && `, default ${fallback}`})`);
+    if (flag) command.option(flag, `${meaning} (${variable}${fallback && `, default ${fallback}`})`);
   }
   return command;
 }

@@ -3,13 +3,12 @@ import type { LogBatch } from '../client/client.js';
 import type { LogFilter } from '../client/operation.js';
 import { EVENT_TYPES, type EventType } from '../domain/event.js';
 import { wholeNumber, wordsOf } from './argument.js';
-import { addUrl, connect } from './endpoint.js';
+import { addEndpoint, connect, type Endpoint } from './endpoint.js';
 import { EVENT_WIDTHS, eventCells } from './eventRow.js';
 import { aligned, plain, say } from './print.js';
 import { findSession } from './reference.js';
 
-interface Options {
-  url: string;
+interface Options extends Endpoint {
   after?: number;
   session?: string;
   types?: EventType[];
@@ -17,7 +16,7 @@ interface Options {
 }
 
 export function addTail(program: Command): void {
-  addUrl(program.command('tail').description('follow the log, one line an entry, until it is interrupted'))
+  addEndpoint(program.command('tail').description('follow the log, one line an entry, until it is interrupted'))
     .option('--after <position>', 'begin after this position; 0 is the beginning (default: from now on)', wholeNumber)
     .option('--session <ref>', 'of this session alone: its id, a handle, the beginning of one, or its epic')
     .option('--types <types>', 'of these types alone, apart by commas', wordsOf(EVENT_TYPES))
@@ -25,8 +24,8 @@ export function addTail(program: Command): void {
     .action(run);
 }
 
-async function run({ url, after, session: ref, types, json }: Options): Promise<void> {
-  const { client } = await connect(url);
+async function run({ after, session: ref, types, json, ...endpoint }: Options): Promise<void> {
+  const { client } = await connect(endpoint);
   const session = ref === undefined ? null : await findSession(client, ref);
   const stopping = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stopping.abort());
