@@ -10,22 +10,24 @@ export interface AppOptions {
   redisUrl?: string;
   /** By default a free one. */
   port?: string;
+  metricsPort?: string;
   log?: Logger;
+  /** Of the environment: `LIFELINE_AUTH` is `off` unless it says otherwise. */
+  env?: Readonly<Record<string, string>>;
   /** The real schema with what a test adds to it. */
   schema?: GraphQLSchema;
 }
 
 /** A whole server on a free port; `await using` closes it. */
 export async function startApp(options: AppOptions = {}): Promise<App & AsyncDisposable> {
-  const { log = pino({ level: 'silent' }), schema, redisUrl, port = '0' } = options;
+  const { log = pino({ level: 'silent' }), schema, redisUrl, metricsPort, port = '0', env } = options;
   const own = options.databaseUrl === undefined ? await createDatabase() : null;
   const databaseUrl = options.databaseUrl ?? own?.url;
-  const app = await start(readConfig({ port, databaseUrl, redisUrl }, {}), log, schema).catch(
-    async (error: unknown) => {
-      await own?.drop();
-      throw error;
-    },
-  );
+  const config = readConfig({ port, databaseUrl, redisUrl, metricsPort }, { LIFELINE_AUTH: 'off', ...env });
+  const app = await start(config, log, schema).catch(async (error: unknown) => {
+    await own?.drop();
+    throw error;
+  });
   const close = async (): Promise<void> => {
     await app.close();
     await own?.drop();

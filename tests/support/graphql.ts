@@ -27,7 +27,13 @@ export interface TestGraphql extends TestStore {
 export async function openGraphql(): Promise<TestGraphql> {
   const opened = await openStore();
   const { store, caller } = opened;
-  const contextOf = (as: Partial<Context> = {}): Context => ({ store, caller, requestId: 'test', ...as });
+  const contextOf = (as: Partial<Context> = {}): Context => ({
+    store,
+    caller,
+    holder: caller.name,
+    requestId: 'test',
+    ...as,
+  });
 
   const answer = (source: string, variableValues?: Record<string, unknown>, as?: Partial<Context>) =>
     graphql({ schema, source, variableValues, contextValue: contextOf(as) });

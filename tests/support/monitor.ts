@@ -1,6 +1,7 @@
+import type { OutgoingHttpHeaders } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
-import { print } from 'graphql';
-import { createClient, type LogBatch } from '../../src/client/client.js';
+import { print, type FormattedExecutionResult } from 'graphql';
+import { ClientError, createClient, type LogBatch } from '../../src/client/client.js';
 import { FollowLogDocument } from '../../src/client/operation.js';
 import { encodeId, type IdType } from '../../src/domain/id.js';
 import { query } from './sql.js';
@@ -33,7 +34,7 @@ export const logBySocket = (url: string): Monitor<Entry> =>
 export const logByStream = (url: string): Monitor<Entry> =>
   monitor(async function* (signal) {
     const operation = { query: print(FollowLogDocument), variables: { after: 0 } };
-    for await (const { log } of eventSource<{ log: LogBatch }>(url, operation, signal)) yield log.events;
+    for await (const { data } of eventSource<{ log: LogBatch }>(url, operation, signal)) yield data.log.events;
   });
 
 const ENDS = 'subscription { sessionEnded(after: 0) { position event { id } session { id } reason outcome } }';
@@ -41,8 +42,8 @@ const ENDS = 'subscription { sessionEnded(after: 0) { position event { id } sess
 /** Follows the ends of sessions from the beginning of the log over an event stream. */
 export const endsByStream = (url: string): Monitor<End> =>
   monitor(async function* (signal) {
-    for await (const { sessionEnded } of eventSource<{ sessionEnded: End }>(url, { query: ENDS }, signal)) {
-      yield [sessionEnded];
+    for await (const { data } of eventSource<{ sessionEnded: End }>(url, { query: ENDS }, signal)) {
+      yield [data.sessionEnded];
     }
   });
 
@@ -65,12 +66,26 @@ function monitor<Item>(follow: (signal: AbortSignal) => AsyncIterable<Item[]>): 
 
 const RETRY_MS = 50;
 
-/** As a browser does it: after a loss it comes back, and names the last message that it had whole. */
-async function* eventSource<Data>(url: string, operation: Operation, signal: AbortSignal): AsyncGenerator<Data> {
+/** A result of a subscription, with the newest id: its own, where it is durable. */
+interface Told<Data> {
+  data: Data;
+  id: string | undefined;
+}
+
+/**
+ * As a browser does it: after a loss it comes back, and names the last message that it had whole.
+ * @throws ClientError where the server refuses.
+ */
+export async function* eventSource<Data>(
+  url: string,
+  operation: Operation,
+  signal: AbortSignal,
+  sent: OutgoingHttpHeaders = {},
+): AsyncGenerator<Told<Data>> {
   let lastId: string | undefined;
   while (!signal.aborted) {
     try {
-      const headers = { accept: 'text/event-stream', ...(lastId && { 'last-event-id': lastId }) };
+      const headers = { ...sent, accept: 'text/event-stream', ...(lastId && { 'last-event-id': lastId }) };
       const response = await open(url, { ...posted(operation, headers), signal });
       let text = '';
       for await (const chunk of response.setEncoding('utf8')) {
@@ -79,15 +94,16 @@ async function* eventSource<Data>(url: string, operation: Operation, signal: Abo
         for (const message of messages) {
           const [, id, result = ''] = /^(?:id: (.*)\n)?data: (.+)$/m.exec(message) ?? [];
           if (!result) continue;
-          lastId = id;
-          const { data, errors } = JSON.parse(result) as { data: Data; errors?: unknown };
-          if (errors) throw new Error(`the stream was refused: ${result}`);
-          yield data;
+          lastId = id ?? lastId;
+          const { data, errors } = JSON.parse(result) as FormattedExecutionResult<Data>;
+          // What has an id counts as had: an EventSource has no other way to go on.
+          if (errors && id === undefined) throw new ClientError(errors);
+          if (data) yield { data, id: lastId };
         }
       }
     } catch (error) {
-      // A lost connection has a code; any other fault is one of the test.
-      if ((error as NodeJS.ErrnoException).code === undefined) throw error;
+      // A lost connection has a code, and so has a refusal; any other fault is one of the test.
+      if (error instanceof ClientError || (error as NodeJS.ErrnoException).code === undefined) throw error;
     }
     await delay(RETRY_MS, undefined, { signal }).catch(() => undefined);
   }

@@ -21,11 +21,11 @@ export interface Ended {
   readonly stderr: string;
 }
 
-/** Runs `lifeline` with these arguments, in an environment without any configuration but this. */
+/** Runs `lifeline` with these arguments, in an environment without any configuration but this; it asks for no keys. */
 export function start(args: readonly string[], env: Readonly<Record<string, string>> = {}): Running {
   const { PATH = '', HOME = '' } = process.env;
   const child = spawn(process.execPath, [program, ...args], {
-    env: { PATH, HOME, ...env },
+    env: { PATH, HOME, LIFELINE_AUTH: 'off', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const ended = Promise.all([once(child, 'close'), text(child.stdout), text(child.stderr)]).then(
@@ -44,9 +44,12 @@ export function start(args: readonly string[], env: Readonly<Record<string, stri
 export const run = (args: readonly string[], env?: Readonly<Record<string, string>>): Promise<Ended> =>
   start(args, env).ended;
 
-/** Runs a server on a free port; resolves when it is ready, and rejects with what it complains of where it ends before. */
-export async function serve(env: Readonly<Record<string, string>>): Promise<Running & { url: string }> {
-  const running = start(['serve', '--port', '0'], env);
+/**
+ * Runs a server, by default on a free port; resolves when it is ready, and rejects with what it complains of where it ends
+ * before.
+ */
+export async function serve(env: Readonly<Record<string, string>>, port = '0'): Promise<Running & { url: string }> {
+  const running = start(['serve', '--port', port], env);
   const failed = running.ended.then(({ stderr }) => Promise.reject(new Error(stderr)));
   const [line] = (await Promise.race([once(createInterface({ input: running.process.stdout }), 'line'), failed])) as [
     string,

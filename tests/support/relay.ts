@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { Transform } from 'node:stream';
+import { connect as connectSecurely } from 'node:tls';
 
 /** A way to a server that a test can bar. */
 export interface Relay extends AsyncDisposable {
@@ -12,7 +13,7 @@ export interface Relay extends AsyncDisposable {
   cut(): void;
   /** Where new connections lead from now on. */
   lead(url: string): void;
-  /** Holds back all that is sent to the server from now on, without a word to anybody. */
+  /** Holds back all that is sent to the server until `flow`, without a word to anybody. */
   hold(): void;
   /** Takes nothing more from the server until `flow`, as if its clients did not read. */
   stall(): void;
@@ -22,9 +23,12 @@ export interface Relay extends AsyncDisposable {
 export interface RelayOptions {
   /** Of the first connections: how many bytes each brings to its client before it ends, in the middle of whatever that is. */
   cutAfterBytes?: readonly number[];
+  /** Asked at each new connection where it leads, instead of `url`. */
+  route?: () => string;
 }
 
-export async function openRelay(url: string, { cutAfterBytes = [] }: RelayOptions = {}): Promise<Relay> {
+/** To a server that is reached by TLS (`https:`) it speaks that itself: its own address is without. */
+export async function openRelay(url: string, { cutAfterBytes = [], route }: RelayOptions = {}): Promise<Relay> {
   let target = new URL(url);
   let held = false;
   let stalled = false;
@@ -32,12 +36,14 @@ export async function openRelay(url: string, { cutAfterBytes = [] }: RelayOption
   /** Each client with what comes to it. */
   const lines = new Map<Socket, Transform>();
   const server = createServer((caller) => {
-    const callee = connect(Number(target.port), target.hostname);
+    if (route) target = new URL(route());
+    const callee = connectTo(target);
     const line = callee.pipe(passing(cutAfterBytes[opened] ?? Infinity));
     opened += 1;
     lines.set(caller, line);
     if (!stalled) line.pipe(caller);
-    caller.on('data', (bytes) => held || callee.write(bytes));
+    caller.on('data', (bytes) => callee.write(bytes));
+    if (held) caller.pause();
     for (const [one, other] of [
       [caller, callee],
       [callee, caller],
@@ -50,24 +56,29 @@ export async function openRelay(url: string, { cutAfterBytes = [] }: RelayOption
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const own = new URL(url);
+  own.hostname = '127.0.0.1';
   own.port = String((server.address() as AddressInfo).port);
 
   const cut = (): void => {
     for (const caller of lines.keys()) caller.destroy();
   };
   return {
-    url: own.href,
+    url: own.href.replace(/^https:/, 'http:'),
     opened: () => opened,
     cut,
     lead: (next) => (target = new URL(next)),
-    hold: () => (held = true),
+    hold() {
+      held = true;
+      for (const caller of lines.keys()) caller.pause();
+    },
     stall() {
       stalled = true;
       for (const line of lines.values()) line.unpipe();
     },
     flow() {
-      stalled = false;
-      for (const [caller, line] of lines) line.pipe(caller);
+      if (stalled) for (const [caller, line] of lines) line.pipe(caller);
+      if (held) for (const caller of lines.keys()) caller.resume();
+      stalled = held = false;
     },
     async [Symbol.asyncDispose]() {
       cut();
@@ -75,6 +86,11 @@ export async function openRelay(url: string, { cutAfterBytes = [] }: RelayOption
       await once(server, 'close');
     },
   };
+}
+
+function connectTo({ protocol, hostname: host, port }: URL): Socket {
+  if (protocol === 'https:') return connectSecurely({ host, port: Number(port || 443), servername: host });
+  return connect(Number(port || 80), host);
 }
 
 /** Lets so many bytes through, and then it ends. */

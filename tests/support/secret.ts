@@ -19,6 +19,7 @@ export const SECRETS = {
   aws: ['AKIA', 'IOSFODNN7EXAMPLE'].join(''),
   google: `AIza${letters(35)}`,
   gitlab: `glpat-${letters(20)}`,
+  lifeline: `llk_01h455vb4pex5vsknk084sn02q_${letters(43)}`,
   webToken: `${encoded({ alg: 'HS256', typ: 'JWT' })}.${encoded({ sub: '1234567890' })}.${letters(43)}`,
   privateKey: pem('PRIVATE KEY'),
   rsaKey: pem('RSA PRIVATE KEY'),

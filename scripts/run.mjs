@@ -1,10 +1,10 @@
-// `node scripts/bench.mjs NAME`: runs bench/NAME.ts against what is built from src.
+// `node scripts/run.mjs FILE …`: runs a TypeScript program of the project, a benchmark say, against what is built from src.
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { prepare } from './prepare.mjs';
 import { ifProgram, root } from './project.mjs';
 
-/** What is measured is what users run: nothing of src gets into the benchmark itself. */
+/** What is looked at is what users run: nothing of src gets into the program itself. */
 const builtSources = {
   name: 'built sources',
   setup(build) {
@@ -16,22 +16,25 @@ const builtSources = {
 };
 
 await ifProgram(import.meta.url, async () => {
-  const [name] = process.argv.slice(2);
+  const [node, , file, ...args] = process.argv;
   await prepare();
   // Not before there are packages.
   const { build } = await import('esbuild');
   // Beside the packages, so that it finds them.
-  const outfile = path.join(root, 'node_modules/.cache/lifeline/bench', `${name}.mjs`);
+  const outfile = path.join(root, 'node_modules/.cache/lifeline', file.replace(/\.ts$/, '.mjs'));
   await build({
     absWorkingDir: root,
-    entryPoints: [`bench/${name}.ts`],
+    entryPoints: [file],
     bundle: true,
     packages: 'external',
     plugins: [builtSources],
     format: 'esm',
     platform: 'node',
     target: 'node20.19',
+    sourcemap: 'inline',
     outfile,
   });
+  process.argv = [node, outfile, ...args];
+  process.setSourceMapsEnabled(true);
   await import(pathToFileURL(outfile).href);
 });
