@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { DRAIN_MS } from '../src/server/limits.js';
 import { createDatabase, type TestDatabase } from './support/postgres.js';
 import { run, serve } from './support/program.js';
-import { send, transports } from './support/wire.js';
+import { posted, send, transports } from './support/wire.js';
 
 let database: TestDatabase;
 
@@ -61,11 +61,11 @@ describe('a server process', () => {
   });
 
   it('lists every fault of its configuration, and ends with 2', async () => {
-    const { code, stdout, stderr } = await run(['serve', '--port', 'http'], { HOST: '0.0.0.0', LOG_LEVEL: 'loud' });
+    const { code, stdout, stderr } = await run(['serve', '--port', 'http'], { HOST: '-?', LOG_LEVEL: 'loud' });
     expect(code).toBe(2);
     expect(stdout).toBe('');
     expect(stderr.trim().split('\n')).toEqual([
-      expect.stringMatching(/^lifeline: HOST is 0\.0\.0\.0, but Lifeline listens on 127\.0\.0\.1 only/),
+      expect.stringMatching(/^lifeline: HOST is "-\?", which is no address/),
       expect.stringMatching(/^lifeline: --port is "http"/),
       expect.stringMatching(/^lifeline: LOG_LEVEL is "loud"/),
     ]);
@@ -111,3 +111,26 @@ describe('a server process', () => {
     }
   });
 });
+
+it('a process outlives what fails in an operation that has been answered', async () => {
+  await using database = await createDatabase();
+  await using server = await serve({ DATABASE_URL: database.url });
+  const ask = async (query: string) => JSON.parse((await send(server.url, posted({ query }))).text) as Answered;
+  const start = async (input: string): Promise<string> =>
+    (await ask(`mutation { startSession(input: { ${input} }) { session { id } } }`)).data.startSession.session.id;
+  const spawner = await start('');
+  const root = await start(`spawnedById: "${spawner}"`);
+  await ask(`mutation { endSession(input: { sessionId: "${root}", reason: FINISHED }) { position } }`);
+  const child = await start(`parentId: "${root}"`);
+  // The first item of the list fails later than the second.
+  const fields = 'spawnedBy { timeline(first: 1) { totalCount } } timeline(after: "bad") { totalCount }';
+  const answer = await ask(`{ session(by: { id: "${child}" }) { chain { ${fields} } } }`);
+  expect(answer).toMatchObject({ errors: [{ extensions: { code: 'VALIDATION' } }] });
+  expect(await ask('{ project { slug } }')).toEqual({ data: { project: { slug: 'default' } } });
+  server.process.kill('SIGTERM');
+  expect(await server.ended).toMatchObject({ code: 0 });
+});
+
+interface Answered {
+  data: { startSession: { session: { id: string } } };
+}

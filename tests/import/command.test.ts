@@ -95,7 +95,7 @@ describe('the action', () => {
   it.each([
     ['Bash', { command: 'npm test \\\n  --silent', description: 'Test' }, 'npm test \\ --silent'],
     ['Edit', { replace_all: false, file_path: '/code/a.ts' }, '/code/a.ts'],
-    ['Grep', { path: '/code', pattern: 'TODO' }, 'TODO'],
+    ['Grep', { path: '/code', pattern: 'legacy' }, 'legacy'],
     ['Task', { description: 'Look around', prompt: 'Look.' }, 'Look around'],
     ['WebFetch', { url: 'https://example.com/', prompt: 'What?' }, 'https://example.com/'],
     ['TodoWrite', { todos: [] }, 'TodoWrite'],
