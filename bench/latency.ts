@@ -8,24 +8,13 @@ import { pino } from 'pino';
 import { createClient } from '../src/client/client.js';
 import { AppendEventsDocument, StartSessionDocument } from '../src/client/operation.js';
 import { startEmbedded } from '../src/database/embedded.js';
+import { commitTimes, now } from '../tests/support/commit.js';
+import { PERCENTILES, percentiles } from '../tests/support/percentile.js';
 import { serve } from '../tests/support/program.js';
 import { startRedis } from '../tests/support/redis.js';
-import { query } from '../tests/support/sql.js';
 
 const WARM_UP = 50;
 const ROUNDS = 300;
-
-// By the clock that PostgreSQL, on the same machine, reads too.
-const now = (): number => performance.timeOrigin + performance.now();
-
-const COMMITS = `
-  SELECT position, extract(epoch FROM pg_xact_commit_timestamp(xmin)) * 1000 AS at FROM events ORDER BY position`;
-
-/** When the event at each position was committed, in ms. */
-async function commits(databaseUrl: string): Promise<Map<number, number>> {
-  const rows = await query(databaseUrl, COMMITS);
-  return new Map(rows.map(({ position, at }) => [Number(position), Number(at)]));
-}
 
 /** Each append waits for the one before to be received, and each message for the append before it. */
 async function measure(databaseUrl: string, redisUrl: string) {
@@ -54,7 +43,7 @@ async function measure(databaseUrl: string, redisUrl: string) {
   await log.return?.();
   ping.close();
 
-  const committed = await commits(databaseUrl);
+  const committed = await commitTimes(databaseUrl);
   const events = Array.from(received, ([position, at]) => at - (committed.get(position) ?? NaN));
   return { events, messages };
 }
@@ -74,13 +63,6 @@ async function openPing(url: string) {
     },
     close: () => [publisher, subscriber].forEach((client) => client.disconnect()),
   };
-}
-
-const PERCENTILES = [50, 95, 99];
-
-function percentiles(values: readonly number[]): number[] {
-  const sorted = values.toSorted((one, other) => one - other);
-  return PERCENTILES.map((percent) => sorted[Math.ceil((percent / 100) * sorted.length) - 1] ?? NaN);
 }
 
 function print(what: string, values: readonly number[], unit = ''): void {
