@@ -12,7 +12,7 @@ export default defineConfig({
     // Each file has databases and servers of its own: more at once drown a machine of two cores, and time limits with it.
     maxWorkers: 2,
     // For tests that start processes, on a machine that is busy with something else.
-    testTimeout: 30_000,
+    testTimeout: 60_000,
     hookTimeout: 60_000,
     expect: { poll: { timeout: 10_000 } },
     reporters: report ? ['default', ['json', { outputFile: report }]] : ['default'],
