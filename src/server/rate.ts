@@ -3,6 +3,8 @@ import { RateLimitedError } from '../domain/errors.js';
 
 /** Where something has to end first, nobody knows when: a second is soon enough to ask again. */
 const ASK_AGAIN_MS = 1_000;
+/** By less than this, fractions of a token that make up a whole one fall short of it. */
+const ROUNDING = 1e-9;
 
 /** So many things at once for each caller, or whatever else can have many. */
 export class Slots<Caller = string> {
@@ -62,7 +64,7 @@ export class RateLimit {
   take(caller: string): void {
     const atMs = this.#now();
     const tokens = this.#tokens(this.#buckets.get(caller), atMs);
-    if (tokens < 1) throw new RateLimitedError({ retryAfterMs: Math.ceil((1 - tokens) / this.#perMs) });
+    if (tokens < 1 - ROUNDING) throw new RateLimitedError({ retryAfterMs: Math.ceil((1 - tokens) / this.#perMs) });
     // Whoever came last stands last, so that those at the front are the ones who may be full again.
     this.#buckets.delete(caller);
     this.#forgetFull(atMs);

@@ -176,7 +176,7 @@ describe.skipIf(!canStartRedis)('the Redis bus', () => {
     const heard: Hint[] = [];
     await early.listen(two.project, (hint) => heard.push(hint));
     await two.redis.restart();
-    await expect.poll(() => early.status(), PATIENCE).toBe('ok');
+    await expect.poll(() => [early.status(), two.hearer.status()], PATIENCE).toEqual(['ok', 'ok']);
     expect(heard).toContain(null);
     early.announce(two.project, 6);
     await expect.poll(() => [heard.at(-1), two.hints.at(-1)], PATIENCE).toEqual([6, 6]);
