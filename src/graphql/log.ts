@@ -35,8 +35,9 @@ function logFilter(filter: typeof LogFilterInput.$inferInput | null | undefined)
 const LogBatchType = builder.objectRef<LogBatch>('LogBatch').implement({
   description:
     'A stretch of the log, in order: at most 500 entries and about 4 MiB, at least one where there is one. With a filter ' +
-    'its position moves on past entries that do not match, in the subscription by an empty batch at most every 10 s or ' +
-    '1,000 entries. An `after` beyond the log’s head (a restored backup, say) is VALIDATION, not silence.',
+    'its position moves on past entries that do not match: it looks at 20,000 entries at most and may be empty before the ' +
+    'log ends, which `caughtUp` tells; in the subscription by an empty batch at most every 10 s or 1,000 entries. An ' +
+    '`after` beyond the log’s head (a restored backup, say) is VALIDATION, not silence.',
   fields: (t) => ({
     events: t.field({
       type: [EventNode],

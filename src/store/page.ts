@@ -24,11 +24,23 @@ export interface LogBatch {
   trimmedBefore: bigint | null;
 }
 
+/** Where one read of the log looks. */
+interface Window {
+  head: bigint;
+  /** As `trimmedBefore`. */
+  left: bigint | null;
+  /** The last position that it looks at. */
+  end: bigint;
+}
+
 // 500 events of 256 KiB each would be 128 MB in one answer.
 export const BATCH_BYTES = 4 * 1024 * 1024;
+/** How many entries are looked at for those that match: a filter that matches nothing must not read the whole log. */
+export const WINDOW_ENTRIES = 20_000;
 
 /**
- * Reads the log after a position: at most `first` events (up to 500) and about 4 MiB, at least one where there is one.
+ * Reads the log after a position: at most `first` events (up to 500) and about 4 MiB. Without a filter it has at least one
+ * where there is one; with a filter it looks at 20,000 entries at most, and may be empty before the log ends.
  * @throws ValidationError where `after` is no position of this log: beyond its head, say.
  */
 export async function readLog(
@@ -38,39 +50,42 @@ export async function readLog(
 ): Promise<LogBatch> {
   const limit = Math.min(first, PAGE_MAX_SIZE);
   // One statement, so that head, start and events are of one moment. The sum runs over sizes alone: what it cuts off is
-  // never unpacked.
-  const rows = await database.prisma.$queryRaw<(Event & { head: bigint; left: bigint | null; count: bigint | null })[]>`
-    SELECT p.log_position AS "head", e.total AS "count", CASE WHEN p.log_purged > ${after} THEN (
+  // never unpacked. The window begins at the first entry that is left, so that no page is spent on what was purged.
+  const rows = await database.prisma.$queryRaw<(Event & Window & { count: bigint | null })[]>`
+    SELECT p.log_position AS "head", s.left, w.end, e.total AS "count", ${EVENT_COLUMNS}
+    FROM projects p CROSS JOIN LATERAL (
+      SELECT CASE WHEN p.log_purged > ${after} THEN (
         SELECT coalesce(min(r.position), p.log_position + 1) FROM events r
-        WHERE r.project_id = p.id AND r.position > ${after}) END AS "left",
-      ${EVENT_COLUMNS}
-    FROM projects p LEFT JOIN LATERAL (
+        WHERE r.project_id = p.id AND r.position > ${after}) END AS left
+    ) s CROSS JOIN LATERAL (
+      SELECT least(p.log_position, coalesce(s.left - 1, ${after}) + ${WINDOW_ENTRIES}) AS end
+    ) w LEFT JOIN LATERAL (
       SELECT sized.*, sum(sized.size_bytes) OVER (ORDER BY sized.position) - sized.size_bytes AS before,
         count(*) OVER () AS total
       FROM (
         SELECT * FROM events e
-        WHERE e.project_id = p.id AND e.position > ${after} AND e.position <= p.log_position ${conditions(filter)}
+        WHERE e.project_id = p.id AND e.position > ${after} AND e.position <= w.end ${conditions(filter)}
         ORDER BY e.position LIMIT ${limit}
       ) sized
     ) e ON e.before < ${BATCH_BYTES}
     WHERE p.id = ${projectId}::uuid ORDER BY e.position`;
   const [row] = rows;
   if (!row) throw new Error(`there is no project ${projectId}`);
-  const { head } = row;
+  const { head, left, end } = row;
   if (after < 0n || after > head) {
     const message = `must be from 0 to ${head}, the log's newest position: it names an entry that this log does not have`;
     throw new ValidationError({ issues: [{ path: 'after', message }] });
   }
-  const events = rows.flatMap(({ head: _, left: __, count, ...event }) => (count === null ? [] : event));
+  const events = rows.flatMap(({ head: _, left: __, end: ___, count, ...event }) => (count === null ? [] : event));
   const last = events.at(-1)?.position ?? after;
-  // A full page may have left something out; a page that was not filled has seen all there is.
+  // A full page may have left something out; a page that was not filled has seen all of its window.
   const complete = events.length < limit && BigInt(events.length) === (row.count ?? 0n);
-  const position = complete ? head : last;
+  const position = complete ? end : last;
   return {
     events,
     position,
     caughtUp: position === head,
-    trimmedBefore: row.left,
+    trimmedBefore: left,
   };
 }
 

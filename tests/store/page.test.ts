@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { Database } from '../../src/database/client.js';
 import { appendEvents } from '../../src/store/event.js';
-import { matches, readLog, type LogFilter } from '../../src/store/page.js';
+import { followLog } from '../../src/store/follow.js';
+import { matches, readLog, WINDOW_ENTRIES, type LogFilter } from '../../src/store/page.js';
 import { createRun } from '../../src/store/run.js';
 import type { Caller, Event } from '../../src/store/store.js';
 import { transact } from '../../src/store/transaction.js';
@@ -41,6 +43,16 @@ beforeAll(async () => {
     nothing: {},
   };
 });
+
+/** A log of so many PROGRESS, but for a RESULT at some positions. */
+async function fillLog({ prisma }: Database, projectId: string, last: number, results: number[]): Promise<void> {
+  await prisma.$executeRaw`
+    INSERT INTO events (project_id, position, id, type, occurred_at, size_bytes)
+    SELECT ${projectId}::uuid, n, gen_random_uuid(),
+      CASE WHEN n = ANY (${results}::int[]) THEN 'RESULT' ELSE 'PROGRESS' END::event_type, now(), 4
+    FROM generate_series(1, ${last}::int) n`;
+  await prisma.project.update({ where: { id: projectId }, data: { logPosition: last } });
+}
 
 describe('a page of the log', () => {
   test('goes on from a position, as far as it is asked', async () => {
@@ -123,6 +135,49 @@ describe('a filter', () => {
       { events: [first], position: first!.position, caughtUp: false },
       { events: [second], position: second!.position, caughtUp: false },
     ]);
+  });
+
+  describe('that matches little of a long log', () => {
+    const filter = { types: ['RESULT'] as const };
+    const last = 2 * WINDOW_ENTRIES + 100;
+    let projectId: string;
+    const read = (after: number) => readLog(store, projectId, { after: BigInt(after), first: 500, filter });
+
+    beforeAll(async () => {
+      ({ projectId } = await newCaller());
+      await fillLog(database, projectId, last, [WINDOW_ENTRIES, last - 1]);
+    });
+
+    test('looks at a part of it, and says how far', async () => {
+      const half = BigInt(WINDOW_ENTRIES);
+      expect(await read(0)).toMatchObject({ events: [{ position: half }], position: half, caughtUp: false });
+      expect(await read(WINDOW_ENTRIES)).toMatchObject({ events: [], position: 2n * half, caughtUp: false });
+      expect(await read(2 * WINDOW_ENTRIES)).toMatchObject({
+        events: [{ position: BigInt(last - 1) }],
+        position: BigInt(last),
+        caughtUp: true,
+      });
+    });
+
+    test('is followed to its end, each match once', async () => {
+      await using follower = followLog(store, projectId, { after: 0n, filter });
+      const found: bigint[] = [];
+      for await (const { events, caughtUp } of follower) {
+        found.push(...events.map(({ position }) => position));
+        if (caughtUp) break;
+      }
+      expect(found).toEqual([BigInt(WINDOW_ENTRIES), BigInt(last - 1)]);
+    });
+
+    test('looks at no entry that was purged', async () => {
+      await database.prisma.$transaction(async (tx) => {
+        await tx.$executeRaw`SET LOCAL lifeline.purging = 'on'`;
+        await tx.event.deleteMany({ where: { projectId, position: { lt: last - 1 } } });
+        await tx.project.update({ where: { id: projectId }, data: { logPurged: last - 2 } });
+      });
+      const position = BigInt(last);
+      expect(await read(0)).toMatchObject({ events: [{}], position, caughtUp: true, trimmedBefore: position - 1n });
+    });
   });
 
   test('finds nothing of another project', async () => {
