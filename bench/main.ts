@@ -1,0 +1,48 @@
+// `npm run bench`: every case side by side with what it is held against, in rounds that take turns, on this machine.
+import { parseArgs } from 'node:util';
+import { runCaller } from './caller.js';
+import type { Case } from './case.js';
+import { openPlace, type Place } from './place.js';
+import { lineOf, writeResults } from './result.js';
+import { measure, type Result } from './round.js';
+import { cases } from './table.js';
+
+const ROUNDS = 5;
+const QUICK_ROUNDS = 2;
+
+const started = performance.now();
+const say = (line: string): void =>
+  void process.stdout.write(`${((performance.now() - started) / 1_000).toFixed(1).padStart(7)} s  ${line}\n`);
+
+async function bench({ quick, wanted }: { quick: boolean; wanted: string }): Promise<void> {
+  const chosen = cases.filter(({ name, against }) => `${name} ${against}`.includes(wanted));
+  if (chosen.length === 0) throw new Error(`no case has "${wanted}" in its name`);
+  const { place, close } = await openPlace({ quick, say });
+  try {
+    const results: Result[] = [];
+    for (const [index, each] of chosen.entries()) {
+      say(`${index + 1} of ${chosen.length}: ${each.name} · ${each.against}`);
+      results.push(await take(each, place));
+    }
+    say(`${results.filter(({ met }) => met).length} of ${results.length} marks met`);
+    // A part of the table is no table.
+    if (!wanted) await writeResults(place, results);
+  } finally {
+    await close();
+  }
+}
+
+async function take(each: Case, place: Place): Promise<Result> {
+  const result = await measure(each, place, place.quick ? QUICK_ROUNDS : ROUNDS);
+  say(`        ${lineOf(result)}`);
+  return result;
+}
+
+if (process.argv[2] === 'caller') {
+  runCaller();
+} else {
+  const { values } = parseArgs({
+    options: { quick: { type: 'boolean', default: false }, case: { type: 'string', default: '' } },
+  });
+  await bench({ quick: values.quick, wanted: values.case });
+}

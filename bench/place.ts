@@ -1,0 +1,101 @@
+// Where it is measured: a real PostgreSQL and Redis of the bench's own, databases with the data in them, and built servers.
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { pino } from 'pino';
+import { startEmbedded } from '../src/database/embedded.js';
+import { run, serve } from '../tests/support/program.js';
+import { startRedis } from '../tests/support/redis.js';
+import { query, withDatabase } from '../tests/support/sql.js';
+import { startCaller, type Caller } from './caller.js';
+import { load, sizesOf, type Samples, type Sizes } from './data.js';
+import { inspected } from './process.js';
+
+export interface Place {
+  /** Of the server's GraphQL; it asks for no keys. */
+  readonly url: string;
+  /** The server's process, and the port at which it can be looked into. */
+  readonly pid: number;
+  readonly inspectorPort: number;
+  readonly databaseUrl: string;
+  readonly redisUrl: string;
+  readonly samples: Samples;
+  readonly sizes: Sizes;
+  readonly caller: Caller;
+  /** How long a round lasts where it can be chosen. */
+  readonly seconds: number;
+  /** Whether all has to be over soon. */
+  readonly quick: boolean;
+  /** A server on a database with a tenth of the data; made when it is first asked for. */
+  tenth(): Promise<Place>;
+}
+
+export interface Options {
+  readonly quick: boolean;
+  readonly say: (line: string) => void;
+}
+
+// Each with its commit's time, by which deliveries are measured; all else is as users have it.
+const SETTINGS = { track_commit_timestamp: 'on', max_connections: '300' };
+
+export async function openPlace({ quick, say }: Options): Promise<{ place: Place; close: () => Promise<void> }> {
+  const closing: (() => unknown)[] = [];
+  const close = async (): Promise<void> => {
+    for (const end of closing.splice(0).reverse()) await end();
+  };
+  try {
+    const dataDir = await mkdtemp(path.join(tmpdir(), 'lifeline-bench-'));
+    closing.push(() => rm(dataDir, { recursive: true }));
+    say('starting PostgreSQL and Redis');
+    const postgres = await startEmbedded({ dataDir, log: pino({ level: 'warn' }), settings: SETTINGS });
+    closing.push(() => postgres.stop());
+    const redis = await startRedis();
+    closing.push(() => redis.stop());
+    const caller = startCaller();
+    closing.push(() => caller.stop());
+
+    const open = async (sessions: number): Promise<Omit<Place, 'tenth'>> => {
+      const sizes = sizesOf(sessions);
+      const name = `bench_${sessions}`;
+      say(`loading ${sessions} sessions with ${sizes.events} events`);
+      await query(postgres.url, `CREATE DATABASE ${name}`);
+      const databaseUrl = withDatabase(postgres.url, name);
+      const migrated = await run(['migrate'], { DATABASE_URL: databaseUrl });
+      if (migrated.code !== 0) throw new Error(migrated.stderr);
+      const samples = await load(databaseUrl, sizes, say);
+      const { env, port } = await inspected();
+      const server = await serve({
+        ...env,
+        DATABASE_URL: databaseUrl,
+        REDIS_URL: redis.url,
+        LOG_LEVEL: 'warn',
+        NODE_ENV: 'production',
+      });
+      closing.push(() => server[Symbol.asyncDispose]());
+      const [pid, inspectorPort, seconds] = [server.process.pid ?? 0, port, quick ? 0.3 : 3];
+      return {
+        url: server.url,
+        pid,
+        inspectorPort,
+        databaseUrl,
+        redisUrl: redis.url,
+        samples,
+        sizes,
+        caller,
+        seconds,
+        quick,
+      };
+    };
+    const sessions = quick ? 10_000 : 100_000;
+    const small = (): Promise<Place> => {
+      const opened = open(sessions / 10).then((place) => ({ ...place, tenth: () => opened }));
+      return opened;
+    };
+    let tenth: Promise<Place> | undefined;
+    const place = { ...(await open(sessions)), tenth: () => (tenth ??= small()) };
+    return { place, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
