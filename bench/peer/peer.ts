@@ -1,0 +1,42 @@
+// What the server is held against: each a process of its own that prints its URL when it answers.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import type { AddressInfo, Server } from 'node:net';
+import { createInterface } from 'node:readline';
+
+export interface Peer {
+  readonly url: string;
+  stop(): Promise<void>;
+}
+
+/** As many as the server has for reads. */
+export const POOL_SIZE = 10;
+
+/** A program of this folder. It is given the arguments, the database first. */
+export const startPeer = (name: string, ...args: string[]): Promise<Peer> =>
+  start(process.execPath, ['scripts/run.mjs', `bench/peer/${name}.ts`, ...args]);
+
+/** Resolves with the first line that the program prints. */
+export async function start(program: string, args: readonly string[]): Promise<Peer> {
+  const child = spawn(program, args, {
+    stdio: ['ignore', 'pipe', 'inherit'],
+    env: { ...process.env, NODE_ENV: 'production' },
+  });
+  const closed = once(child, 'close');
+  const failed = closed.then(() => Promise.reject(new Error(`${args.join(' ')} has ended`)));
+  const [url] = (await Promise.race([once(createInterface({ input: child.stdout }), 'line'), failed])) as [string];
+  failed.catch(() => undefined);
+  return {
+    url,
+    async stop() {
+      child.kill();
+      await closed;
+    },
+  };
+}
+
+/** What a peer does when all is ready. */
+export async function announce(server: Server, path = '/'): Promise<void> {
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  process.stdout.write(`http://127.0.0.1:${(server.address() as AddressInfo).port}${path}\n`);
+}
