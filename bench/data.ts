@@ -54,6 +54,23 @@ const SAMPLES = 500;
 const at = (k: string): string => `(slot + width * (${k} - 1 + lane / (SELECT max(lane) + 1.0 FROM planned)) / events)`;
 const timeOf = (k: string): string => `now() - interval '30 days' + interval '29 days' * ${at(k)}`;
 
+const START_REASON = `CASE wave WHEN 0 THEN 'FIRST_MESSAGE' ELSE 'CONTEXT_COMPACTED' END`;
+const CONTEXT_PERCENT = 50;
+
+const insertSessions = (project: string, waves: string): string => `
+    INSERT INTO sessions (project_id, id, kind, agent_name, external_id, assistant, title, branch_name, metadata, state,
+      state_changed_at, version, started_at, start_reason, ended_at, end_reason, outcome, ended_by, parent_id,
+      chain_root_id, chain_index, conversation_id, run_id)
+    SELECT '${project}', id, 'AGENT', 'agent-' || lane, 'session-' || lane || '-' || wave, 'claude-code',
+      'Session ' || wave || ' of thread ' || lane, 'feature/' || lane, jsonb_build_object('wave', wave),
+      CASE WHEN open THEN 'WORKING' ELSE 'COMPLETED' END::lifecycle_state,
+      CASE WHEN open THEN ${timeOf('2')} ELSE ${timeOf('events')} END, CASE WHEN open THEN 2 ELSE 3 END, ${timeOf('1')},
+      ${START_REASON}::start_reason,
+      CASE WHEN NOT open THEN ${timeOf('events')} END, CASE WHEN NOT open THEN 'CONTEXT_COMPACTED'::end_reason END,
+      CASE WHEN NOT open THEN 'UNKNOWN'::outcome END, CASE WHEN NOT open THEN 'bench' END,
+      parent_id, root_id, wave, conversation_id, run_id
+    FROM planned JOIN lanes USING (lane) WHERE ${waves} ORDER BY planned.id`;
+
 const STATEMENTS = (project: string, { conversations, chain }: Sizes): string[] => [
   // A lane is a conversation, a wave the sessions that are open at the same time; the last lane is the chain.
   `CREATE TEMP TABLE planned AS
@@ -83,21 +100,15 @@ const STATEMENTS = (project: string, { conversations, chain }: Sizes): string[] 
   `INSERT INTO runs (project_id, id, external_id, description, coordinator_name, started_at)
     SELECT '${project}', id, 'run-' || number, 'Run ' || number, 'coordinator-' || number, now() - interval '30 days'
     FROM planned_runs ORDER BY number`,
-  `INSERT INTO sessions (project_id, id, kind, agent_name, external_id, assistant, title, branch_name, metadata, state,
-      state_changed_at, version, started_at, start_reason, ended_at, end_reason, outcome, ended_by, parent_id,
-      chain_root_id, chain_index, conversation_id, run_id)
-    SELECT '${project}', id, 'AGENT', 'agent-' || lane, 'session-' || lane || '-' || wave, 'claude-code',
-      'Session ' || wave || ' of thread ' || lane, 'feature/' || lane, jsonb_build_object('wave', wave),
-      CASE WHEN open THEN 'WORKING' ELSE 'COMPLETED' END::lifecycle_state,
-      CASE WHEN open THEN ${timeOf('2')} ELSE ${timeOf('events')} END, CASE WHEN open THEN 2 ELSE 3 END, ${timeOf('1')},
-      CASE WHEN wave = 0 THEN 'FIRST_MESSAGE' ELSE 'CONTEXT_COMPACTED' END::start_reason,
-      CASE WHEN NOT open THEN ${timeOf('events')} END, CASE WHEN NOT open THEN 'CONTEXT_COMPACTED'::end_reason END,
-      CASE WHEN NOT open THEN 'UNKNOWN'::outcome END, CASE WHEN NOT open THEN 'bench' END,
-      parent_id, root_id, wave, conversation_id, run_id
-    FROM planned JOIN lanes USING (lane) ORDER BY planned.id`,
+  // Triggers and foreign keys plan their look-ups by what is known of a table: not for one that is still empty.
+  `ANALYZE conversations, runs`,
+  insertSessions(project, 'wave = 0'),
+  `ANALYZE sessions`,
+  insertSessions(project, 'wave > 0'),
+  `ANALYZE sessions`,
   `INSERT INTO pulses (project_id, session_id, last_heartbeat_at, last_activity_at, context_percent, recorded_context,
       event_sequence, steady)
-    SELECT '${project}', id, ${timeOf('events')}, ${timeOf('events')}, 50, 50, events, open FROM planned ORDER BY id`,
+    SELECT '${project}', id, ${timeOf('events')}, ${timeOf('events')}, ${CONTEXT_PERCENT}, ${CONTEXT_PERCENT}, events, open FROM planned ORDER BY id`,
   `INSERT INTO events (project_id, position, id, run_id, conversation_id, type, data, occurred_at, recorded_at, size_bytes)
     SELECT '${project}', row_number() OVER (ORDER BY run_id, conversation_id), uuidv7(), run_id, conversation_id,
       type::event_type, data, now() - interval '30 days', now() - interval '30 days', octet_length(data::text) + 2
@@ -112,7 +123,8 @@ const STATEMENTS = (project: string, { conversations, chain }: Sizes): string[] 
       type::event_type, CASE WHEN type LIKE 'TOOL_%' THEN 'Edit' END, data, time, time, octet_length(data::text) + 2
     FROM (
       SELECT *, CASE type
-        WHEN 'SESSION_STARTED' THEN jsonb_build_object('from', NULL, 'to', 'BOOTING', 'reason', 'FIRST_MESSAGE')
+        WHEN 'SESSION_STARTED' THEN jsonb_build_object('from', NULL, 'to', 'BOOTING', 'reason', ${START_REASON},
+          'contextPercent', ${CONTEXT_PERCENT})
         WHEN 'SESSION_STATE_CHANGED' THEN jsonb_build_object('from', 'BOOTING', 'to', 'WORKING')
         WHEN 'SESSION_ENDED' THEN jsonb_build_object('from', 'WORKING', 'to', 'COMPLETED', 'reason', 'CONTEXT_COMPACTED',
           'outcome', 'UNKNOWN', 'by', 'bench', 'note', NULL)
@@ -145,12 +157,10 @@ export async function load(databaseUrl: string, sizes: Sizes, say: (line: string
     const [project, ...emptyProjects] = rows;
     if (!project) throw new Error('there is no project to fill');
     await client.query('BEGIN');
-    // Triggers and foreign keys plan their look-ups once, for tables that are still empty.
-    await client.query('SET LOCAL enable_seqscan = off');
     for (const statement of STATEMENTS(project.id, sizes)) {
       const begun = performance.now();
       const { rowCount } = await client.query(statement);
-      if (rowCount) say(`  ${statement.slice(0, 28).trim()}… ${rowCount} rows, ${seconds(begun)} s`);
+      if (rowCount) say(`  ${statement.trim().slice(0, 28)}… ${rowCount} rows, ${seconds(begun)} s`);
     }
     await client.query('COMMIT');
     await client.query('VACUUM (ANALYZE)');
