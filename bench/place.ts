@@ -38,6 +38,20 @@ export interface Options {
 // Each with its commit's time, by which deliveries are measured; all else is as users have it.
 const SETTINGS = { track_commit_timestamp: 'on', max_connections: '300' };
 
+// One caller stands for many.
+const ENOUGH = '10000000';
+const ALLOWANCE = {
+  LIFELINE_RATE_PER_SECOND: ENOUGH,
+  LIFELINE_MAX_COST: ENOUGH,
+  LIFELINE_MAX_SUBSCRIPTIONS: ENOUGH,
+  LIFELINE_MAX_SOCKETS: ENOUGH,
+  LIFELINE_MAX_SOCKETS_PER_ADDRESS: ENOUGH,
+};
+
+/** Starts a server that lets one caller ask for as much as many. */
+export const serveBench = (databaseUrl: string, redisUrl: string, env: Readonly<Record<string, string>> = {}) =>
+  serve({ ...ALLOWANCE, DATABASE_URL: databaseUrl, REDIS_URL: redisUrl, LOG_LEVEL: 'warn', ...env });
+
 export async function openPlace({ quick, say }: Options): Promise<{ place: Place; close: () => Promise<void> }> {
   const closing: (() => unknown)[] = [];
   const close = async (): Promise<void> => {
@@ -64,13 +78,7 @@ export async function openPlace({ quick, say }: Options): Promise<{ place: Place
       if (migrated.code !== 0) throw new Error(migrated.stderr);
       const samples = await load(databaseUrl, sizes, say);
       const { env, port } = await inspected();
-      const server = await serve({
-        ...env,
-        DATABASE_URL: databaseUrl,
-        REDIS_URL: redis.url,
-        LOG_LEVEL: 'warn',
-        NODE_ENV: 'production',
-      });
+      const server = await serveBench(databaseUrl, redis.url, env);
       closing.push(() => server[Symbol.asyncDispose]());
       const [pid, inspectorPort, seconds] = [server.process.pid ?? 0, port, quick ? 0.3 : 3];
       return {
