@@ -1,17 +1,6 @@
 // How much one caller may ask for: the part of the configuration that keeps one from taking what is there for all.
+import type { Allowance } from './server/limits.js';
 import { Fault, type Setting } from './setting.js';
-
-/** Counted on each server by itself. A caller is a key, a bearer of tokens, or all who need no credential. */
-export interface Allowance {
-  /** Operations that a caller may begin, on average; some seconds' worth of them at once. */
-  readonly ratePerSecond: number;
-  /** What a single operation may cost. */
-  readonly maxCost: number;
-  readonly maxSubscriptions: number;
-  readonly maxSocketSubscriptions: number;
-  readonly maxSockets: number;
-  readonly maxAddressSockets: number;
-}
 
 const MOST = 10_000_000;
 

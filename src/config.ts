@@ -1,6 +1,7 @@
 import path from 'node:path';
 import { accessSettings, contradictions, type Access } from './access.js';
-import { allowanceSettings, type Allowance } from './allowance.js';
+import { allowanceSettings } from './allowance.js';
+import type { Allowance } from './server/limits.js';
 import { Fault, oneOf, optionalUrl, type Setting } from './setting.js';
 
 /** What a server has to know before it starts. Frozen; every value is already checked. */

@@ -1,12 +1,15 @@
 // Whom a request stands for. There are three credentials: the server's own admin key, the key of a project, and a token of
 // an issuer that the server trusts. Where none is needed, whoever brings none is the server's admin too, since only this
-// machine reaches it; whoever brings one is held to it.
+// machine reaches it; whoever brings one is held to it. Each address may bring so many that are no good: beyond that it is
+// refused without a look into the database, and no more is written to the log.
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { bearerToken, idOfKey } from '../domain/apiKey.js';
 import { NotFoundError, UnauthenticatedError } from '../domain/errors.js';
 import { DEFAULT_PROJECT } from '../domain/project.js';
 import type { Caller } from '../store/store.js';
 import type { Keyring } from '../store/keyring.js';
+import { REFUSALS } from './limits.js';
+import { RateLimit } from './rate.js';
 import type { VerifyToken } from './token.js';
 
 /** What a request brings: the header `authorization` or the field of `connection_init`, and the project that it names. */
@@ -27,10 +30,11 @@ export interface Grant {
 }
 
 /**
- * @throws UnauthenticatedError for no or a wrong credential, NotFoundError where the server's admin names a project that is
- *   not there.
+ * `address` is the client's.
+ * @throws UnauthenticatedError for no or a wrong credential, RateLimitedError instead where too many came from the address,
+ *   NotFoundError where the server's admin names a project that is not there.
  */
-export type Authenticate = (credential: Credential) => Promise<Grant>;
+export type Authenticate = (credential: Credential, address: string) => Promise<Grant>;
 
 export interface AuthOptions {
   /** Whether a request needs a credential. */
@@ -47,6 +51,7 @@ export interface AuthOptions {
 export function authentication(options: AuthOptions): Authenticate {
   const { isRequired, adminKey, keyring, findProject, verifyToken } = options;
   const adminHash = adminKey === null ? null : sha256(adminKey);
+  const refusals = new RateLimit(REFUSALS);
   // Projects stay, so one that was found is known for good.
   const projects = new Map<string, string>();
 
@@ -63,8 +68,8 @@ export function authentication(options: AuthOptions): Authenticate {
     return { projectId, name, role: 'ADMIN', serverAdmin: true };
   }
 
-  async function byKey(token: string, project: unknown): Promise<Grant> {
-    const { id, caller, whenRevoked } = await keyring.find(token);
+  async function byKey(token: string, project: unknown, beforeLook: () => void): Promise<Grant> {
+    const { id, caller, whenRevoked } = await keyring.find(token, beforeLook);
     return {
       caller: caller.serverAdmin ? await asAdmin(caller.name, project) : caller,
       holder: `key ${id}`,
@@ -83,14 +88,35 @@ export function authentication(options: AuthOptions): Authenticate {
     };
   }
 
-  return async ({ authorization, project }) => {
+  async function grantOf({ authorization, project }: Credential, beforeLook: () => void): Promise<Grant> {
     if (authorization === undefined && !isRequired) return lasting(await asAdmin('local', project));
     const token = bearerToken(authorization);
     if (token === null) throw new UnauthenticatedError();
     if (adminHash && timingSafeEqual(adminHash, sha256(token))) return lasting(await asAdmin('admin', project));
-    if (idOfKey(token) !== null) return byKey(token, project);
+    if (idOfKey(token) !== null) return byKey(token, project, beforeLook);
     if (verifyToken) return byToken(verifyToken, token);
     throw new UnauthenticatedError();
+  }
+
+  return async (credential, address) => {
+    // What has to be looked up counts until it proves good, so that many at once are no more than one after another.
+    let isCounted = false;
+    const count = (): void => {
+      if (!isCounted) refusals.take(address);
+      isCounted = true;
+    };
+    const uncount = (): void => {
+      if (isCounted) refusals.giveBack(address);
+    };
+    try {
+      const grant = await grantOf(credential, count);
+      uncount();
+      return grant;
+    } catch (error) {
+      if (error instanceof UnauthenticatedError) count();
+      else uncount();
+      throw error;
+    }
   };
 }
 

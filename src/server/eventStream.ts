@@ -1,7 +1,7 @@
 // GraphQL over server-sent events, distinct connections: one operation, one stream. Yoga's own processor cannot say where
 // to go on after a loss, and tells everybody `complete`, after which no client comes back, when the server closes. Nor does a
 // browser come back after any status but 200: a subscription that the database keeps from beginning is a stream that ends.
-import type { ServerResponse } from 'node:http';
+import type { IncomingHttpHeaders, ServerResponse } from 'node:http';
 import type { ExecutionResult, GraphQLError } from 'graphql';
 import type { FetchAPI, Plugin, YogaInitialContext } from 'graphql-yoga';
 import { formatResult } from './failure.js';
@@ -71,6 +71,14 @@ export function eventStreams(pulse: Pulse): EventStreams {
   };
 }
 
+/** Whether a client accepts nothing but an event stream. */
+export const asksForStream = ({ accept = '' }: IncomingHttpHeaders): boolean => ASKED.test(accept);
+
+/** Answers with a stream that ends: nothing can be begun for the moment, and the client is to return. */
+export function putOff(response: ServerResponse): void {
+  response.writeHead(200, HEADERS).end(Buffer.concat([opening(), AWAY]));
+}
+
 /** For a client that accepts no stream of any kind. */
 function refuse(result: Result, { Response }: FetchAPI): Response {
   if (result instanceof Subscription) void result.close();
@@ -126,7 +134,8 @@ function streamOf(feed: Feed, { fetchAPI, response, open, pulse }: Surroundings)
   });
 }
 
-const isOutage = ({ extensions }: GraphQLError): boolean => extensions.code === 'UNAVAILABLE';
+/** Whether it will pass. */
+export const isOutage = ({ extensions }: GraphQLError): boolean => extensions.code === 'UNAVAILABLE';
 
 /** What keeps a subscription from beginning, for the moment. */
 function outageOf(result: Result): GraphQLError | undefined {

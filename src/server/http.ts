@@ -1,16 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import {
-  createServer,
-  type IncomingHttpHeaders,
-  type IncomingMessage,
-  type Server as HttpServer,
-  type ServerResponse,
-} from 'node:http';
-import { isIPv6, type AddressInfo, type BlockList } from 'node:net';
+import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { BlockList } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { setImmediate, setTimeout as delay } from 'node:timers/promises';
-import type { GraphQLSchema } from 'graphql';
+import type { GraphQLError, GraphQLSchema } from 'graphql';
 import type { Logger } from 'pino';
 import { RateLimitedError } from '../domain/errors.js';
 import type { Context } from '../graphql/context.js';
@@ -18,11 +12,12 @@ import type { Store } from '../store/store.js';
 import { addressOf } from './address.js';
 import type { Authenticate, Grant } from './auth.js';
 import { drain } from './drain.js';
-import { eventStreams } from './eventStream.js';
+import { asksForStream, eventStreams, isOutage, putOff } from './eventStream.js';
 import { disclose, formatError, refusalHead } from './failure.js';
 import { CONTENT_POLICY, graphiqlPage } from './graphiql.js';
 import { healthOf } from './health.js';
-import { BURST_SECONDS, DRAIN_MS, KEEP_ALIVE_MS, loadOf, SETTLE_MS } from './limits.js';
+import { BURST_SECONDS, DRAIN_MS, KEEP_ALIVE_MS, loadOf, SETTLE_MS, type Allowance } from './limits.js';
+import { listen } from './listen.js';
 import { Gate, type Gates } from './load.js';
 import type { Gauges, Metrics } from './metrics.js';
 import { grantOf, refusalOf, wantsPage, type Neighbourhood } from './origin.js';
@@ -42,16 +37,6 @@ const HEADERS = [
 ] as const;
 
 type Route = (request: IncomingMessage, response: ServerResponse, requestId: string) => Promise<void> | void;
-
-/** How much one caller may ask for. */
-interface Allowance {
-  readonly ratePerSecond: number;
-  readonly maxCost: number;
-  readonly maxSubscriptions: number;
-  readonly maxSocketSubscriptions: number;
-  readonly maxSockets: number;
-  readonly maxAddressSockets: number;
-}
 
 export interface ServerOptions {
   readonly host: string;
@@ -108,12 +93,13 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   });
   const rate = new RateLimit({ perSecond: ratePerSecond, burst: ratePerSecond * BURST_SECONDS });
   const addresses = new Slots(maxAddressSockets);
+  const clientOf = (request: IncomingMessage): string => addressOf(request, options.trustedProxies);
   const healthNow = healthOf({ store, migrations });
   let open = 0;
   metrics?.watch(gaugesOf(store, gates, () => open));
   let closing = false;
   const sockets = webSockets({
-    ...{ yoga, store, authenticate, rate, neighbourhood, pulse, log },
+    ...{ yoga, store, authenticate, clientOf, rate, neighbourhood, pulse, log },
     slots: new Slots(maxSockets),
     refused: (error) => metrics?.refused(error),
     isClosing: () => closing,
@@ -155,22 +141,21 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     response: ServerResponse,
     requestId: string,
   ): Promise<Grant | null> {
-    const { authorization, 'x-lifeline-project': project } = request.headers;
+    const { headers } = request;
+    const { authorization, 'x-lifeline-project': project } = headers;
+    const address = clientOf(request);
     try {
-      const grant = await authenticate({ authorization, project });
+      const grant = await authenticate({ authorization, project }, address);
       rate.take(grant.holder);
       return grant;
     } catch (error) {
       const told = disclose(error, log, requestId);
       metrics?.refused(told);
-      // Whoever comes too often must not fill the log.
-      if (!(error instanceof RateLimitedError)) {
-        const address = addressOf(request, options.trustedProxies);
-        log.info({ requestId, address, code: told.extensions.code }, 'a credential was refused');
-      }
-      const { status, headers } = refusalHead(told);
-      response.setHeaders(new Map(Object.entries(headers)));
-      sendJson(response, status, { errors: [formatError(told)] });
+      const { code, retryable } = told.extensions;
+      // What will pass is no fault of the credential, and whoever comes too often must not fill the log.
+      if (!retryable) log.info({ requestId, address, code }, 'a credential was refused');
+      if (isOutage(told) && asksForStream(headers)) putOff(response);
+      else refuse(response, told);
       return null;
     }
   }
@@ -203,7 +188,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   server.on('upgrade', (request, socket, head) => {
     if (pathOf(request) !== PATH) return turnAway(socket, '404 Not Found');
     try {
-      socket.once('close', addresses.take(addressOf(request, options.trustedProxies)));
+      socket.once('close', addresses.take(clientOf(request)));
     } catch (error) {
       if (!(error instanceof RateLimitedError)) throw error;
       return turnAway(socket, '429 Too Many Requests', 'Retry-After: 1\r\n');
@@ -212,10 +197,10 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     socket.once('close', () => (open -= 1));
     sockets.upgrade(request, socket, head);
   });
-  const taken = await listen(server, host, port);
+  const origin = await listen(server, host, port);
 
   return {
-    url: `http://${isIPv6(host) ? `[${host}]` : host}:${taken}${PATH}`,
+    url: `${origin}${PATH}`,
     async close() {
       closing = true;
       const closed = once(server, 'close');
@@ -229,18 +214,6 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       await closed;
     },
   };
-}
-
-/** Resolves with the port that it listens on. */
-export async function listen(server: HttpServer, host: string, port: number): Promise<number> {
-  try {
-    await once(server.listen(port, host), 'listening');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error;
-    const advice = 'Choose another by --port or PORT; 0 is a free one.';
-    throw new Error(`Port ${port} of ${host} is in use by another program. ${advice}`, { cause: error });
-  }
-  return (server.address() as AddressInfo).port;
 }
 
 function gaugesOf(store: Store, { query, mutation }: Gates, sockets: () => number): Gauges {
@@ -291,6 +264,12 @@ const nothing: Route = (_request, response) =>
 const refusedResult = (message: string) => ({
   errors: [{ message, extensions: { code: 'BAD_REQUEST', retryable: false } }],
 });
+
+function refuse(response: ServerResponse, error: GraphQLError): void {
+  const { status, headers } = refusalHead(error);
+  response.setHeaders(new Map(Object.entries(headers)));
+  sendJson(response, status, { errors: [formatError(error)] });
+}
 
 function sendJson(response: ServerResponse, status: number, body: object): void {
   response.statusCode = status;

@@ -46,8 +46,8 @@ export const FLUSH_MS = 500;
 export const PROBE_MS = 2_000;
 
 /**
- * What a single operation may come to, besides its cost, which is for the configuration to say. The introspection of the tools has 190 tokens and 230 fields at depth 15; a page of 50
- * sessions with chains, families and last events costs about 10,000.
+ * What a single operation may come to, besides its cost, which is for the configuration to say. The introspection of the tools
+ * has 190 tokens and 230 fields at depth 15; a page of 50 sessions with chains, families and last events costs about 10,000.
  */
 export const OPERATION_LIMITS: Readonly<Record<Exclude<CostRule, 'cost'>, number>> = {
   tokens: 5_000,
@@ -57,8 +57,29 @@ export const OPERATION_LIMITS: Readonly<Record<Exclude<CostRule, 'cost'>, number
   directives: 50,
 };
 
+/**
+ * How much one caller may ask for, counted on each server by itself. A caller is a key, a bearer of tokens, or all who need
+ * no credential.
+ */
+export interface Allowance {
+  /** Operations that a caller may begin, on average; some seconds' worth of them at once. */
+  readonly ratePerSecond: number;
+  /** What a single operation may cost. */
+  readonly maxCost: number;
+  readonly maxSubscriptions: number;
+  readonly maxSocketSubscriptions: number;
+  readonly maxSockets: number;
+  readonly maxAddressSockets: number;
+}
+
 /** How many seconds' worth of its operations a caller may begin at once, after a pause as long. */
 export const BURST_SECONDS = 5;
+
+/**
+ * How many credentials that are no good one address may bring in a second, and how many at once: far more than mistakes come
+ * to, and so few that looking them up holds up nobody.
+ */
+export const REFUSALS = { perSecond: 20, burst: 200 } as const;
 
 /** How long a statement may run for a request: beyond it the request fails with UNAVAILABLE. */
 export const STATEMENT_MAX_MS = 10_000;

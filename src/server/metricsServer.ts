@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { Logger } from 'pino';
-import { listen } from './http.js';
+import { listen } from './listen.js';
 import type { Metrics } from './metrics.js';
 
 const PATH = '/metrics';
@@ -32,8 +32,8 @@ export async function serveMetrics({ host, port, metrics, log }: Options): Promi
       },
     );
   });
-  const taken = await listen(server, host, port);
-  log.info(`metrics at http://${host}:${taken}${PATH}`);
+  const origin = await listen(server, host, port);
+  log.info(`metrics at ${origin}${PATH}`);
   return {
     async close() {
       const closed = once(server, 'close');

@@ -71,6 +71,12 @@ export class RateLimit {
     this.#buckets.set(caller, { tokens: tokens - 1, atMs });
   }
 
+  /** Gives one back that was taken. */
+  giveBack(caller: string): void {
+    const bucket = this.#buckets.get(caller);
+    if (bucket) bucket.tokens += 1;
+  }
+
   /** How many callers are remembered. */
   get size(): number {
     return this.#buckets.size;

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { setImmediate, setTimeout as delay } from 'node:timers/promises';
-import { getOperationAST, GraphQLError, type ExecutionArgs } from 'graphql';
+import { getOperationAST, GraphQLError, OperationTypeNode, type ExecutionArgs, type ExecutionResult } from 'graphql';
 import {
   CloseCode,
   handleProtocols,
@@ -14,8 +14,7 @@ import {
 } from 'graphql-ws';
 import type { Logger } from 'pino';
 import { WebSocketServer, type WebSocket } from 'ws';
-import { RateLimitedError, UnauthenticatedError } from '../domain/errors.js';
-import type { Context } from '../graphql/context.js';
+import { UnauthenticatedError } from '../domain/errors.js';
 import type { Store } from '../store/store.js';
 import type { Authenticate, Ending, Grant } from './auth.js';
 import { disclose, formatError, formatResult } from './failure.js';
@@ -41,6 +40,8 @@ interface Parts {
   readonly yoga: Yoga;
   readonly store: Store;
   readonly authenticate: Authenticate;
+  /** The address of whoever sent a request. */
+  readonly clientOf: (request: IncomingMessage) => string;
   /** How often a caller may begin an operation, and how many sockets each may have. */
   readonly rate: RateLimit;
   readonly slots: Slots;
@@ -55,34 +56,33 @@ interface Parts {
 
 type Send = (text: string) => Promise<void> | void;
 
-/** An operation that is ready, and where the results of its subscription go. */
-interface Prepared extends ExecutionArgs {
-  readonly send: Send;
+/** An operation that has begun: its result, or the messages of its subscription as the library is given them. */
+interface Begun extends ExecutionArgs {
+  readonly result: ExecutionResult | AsyncGenerator<never, void, void>;
 }
 
 /** GraphQL over WebSockets, by the protocol graphql-transport-ws. */
 export function webSockets(parts: Parts): WebSockets {
-  const { yoga, store, authenticate, rate, slots, refused, neighbourhood, pulse, isClosing, log } = parts;
+  const { yoga, store, authenticate, clientOf, rate, slots, refused, neighbourhood, pulse, isClosing, log } = parts;
   const { execute, subscribe } = engineOf(yoga);
 
   const protocol = makeServer<Init, Extra>({
     connectionInitWaitTimeout: INIT_WAIT_MS,
     onConnect: ({ connectionParams, extra }) => admit(connectionParams, extra),
-    onSubscribe: ({ extra }, id, payload) => prepare(payload, extra, (text) => extra.peer.send(nextMessage(id, text))),
-    execute: (args) => attempt(execute, args),
-    async subscribe(args) {
-      const result = await attempt(subscribe, args);
-      return result instanceof Subscription ? delivering(result, (args as Prepared).send) : result;
-    },
+    // The library sends `error` for what is refused here, and `next` with errors for what is refused later: so operations begin
+    // here, and are only handed over where it would begin them.
+    onSubscribe: ({ extra }, id, payload) => begin(payload, extra, (text) => extra.peer.send(nextMessage(id, text))),
+    execute: (args) => (args as Begun).result,
+    subscribe: (args) => (args as Begun).result,
     onNext: (_socket, _id, _payload, _args, result) => formatResult(result),
     onError: (_socket, _id, _payload, errors) => errors.map((error) => formatError(disclose(error, log))),
   });
 
   /** Whether the socket may be used: where it may not, it has been closed with the reason. */
   async function admit(params: Init | undefined, extra: Extra): Promise<boolean> {
-    const { socket } = extra;
+    const { socket, address } = extra;
     try {
-      const grant = await authenticate({ authorization: params?.authorization, project: params?.project });
+      const grant = await authenticate({ authorization: params?.authorization, project: params?.project }, address);
       if (socket.readyState !== socket.OPEN) return false;
       socket.once('close', slots.take(grant.holder));
       extra.grant = grant;
@@ -95,19 +95,19 @@ export function webSockets(parts: Parts): WebSockets {
       const told = disclose(error, log);
       const isRevoked = error instanceof UnauthenticatedError && error.revoked;
       refused(told);
-      if (!(error instanceof RateLimitedError)) log.info({ code: told.extensions.code }, 'a credential was refused');
-      socket.close(...(isRevoked ? OVER.revoked : (REFUSED[String(told.extensions.code)] ?? FAILED)));
+      const { code, retryable } = told.extensions;
+      if (!retryable) log.info({ address, code }, 'a credential was refused');
+      socket.close(...(isRevoked ? OVER.revoked : (REFUSED[String(code)] ?? FAILED)));
       return false;
     }
   }
 
-  // What is thrown in one of these two would close the socket, and end every other operation on it.
-
-  async function prepare(
+  /** What is thrown here would close the socket, and end every other operation on it. */
+  async function begin(
     payload: SubscribePayload,
     { grant, socket }: Extra,
     send: Send,
-  ): Promise<Prepared | readonly GraphQLError[]> {
+  ): Promise<Begun | readonly GraphQLError[]> {
     if (!grant) return [disclose(new UnauthenticatedError(), log)];
     const { caller, holder } = grant;
     try {
@@ -125,31 +125,28 @@ export function webSockets(parts: Parts): WebSockets {
       const document = parse(payload.query);
       const errors = validate(schema, document);
       if (errors.length > 0) return errors;
-      if (!getOperationAST(document, operationName)) return [unresolved()];
-      return { schema, document, operationName, variableValues, contextValue: await contextFactory(), send };
+      const operation = getOperationAST(document, operationName);
+      if (!operation) return [unresolved()];
+      const args = { schema, document, operationName, variableValues, contextValue: await contextFactory() };
+      const operate = operation.operation === OperationTypeNode.SUBSCRIPTION ? subscribe : execute;
+      const result = await operate(args);
+      if (result instanceof Subscription) return { ...args, result: delivering(result, send) };
+      return result.data === undefined && result.errors ? result.errors : { ...args, result };
     } catch (error) {
       return [disclose(error, log, context.requestId)];
     }
   }
 
-  async function attempt<Result>(operate: (args: ExecutionArgs) => Promise<Result>, args: ExecutionArgs) {
-    try {
-      return await operate(args);
-    } catch (error) {
-      return { errors: [disclose(error, log, (args.contextValue as Context).requestId)] };
-    }
-  }
-
   const server = new WebSocketServer({ noServer: true, maxPayload: BODY_MAX_BYTES, handleProtocols });
-  server.on('connection', (socket: WebSocket, { headers }: IncomingMessage) => {
+  server.on('connection', (socket: WebSocket, request: IncomingMessage) => {
     socket.on('error', (error) => log.debug({ reason: error.message }, 'a WebSocket broke its protocol'));
-    if (isForeign(headers, neighbourhood)) {
+    if (isForeign(request.headers, neighbourhood)) {
       socket.close(CloseCode.Forbidden, 'Forbidden');
       return;
     }
     keepAlive(socket, pulse);
     const peer = peerOf(socket, { isDeaf: isClosing, log });
-    const leave = protocol.opened(peer, { peer, socket });
+    const leave = protocol.opened(peer, { peer, socket, address: clientOf(request) });
     socket.once('close', (code, reason) => {
       leave(code, String(reason)).catch((error: unknown) => log.error({ err: error }, 'a subscription did not end'));
     });
@@ -211,6 +208,7 @@ interface Init extends Record<string, unknown> {
 interface Extra {
   readonly peer: Peer;
   readonly socket: WebSocket;
+  readonly address: string;
   /** Whom the socket stands for, once that is known: operations are taken from then on. */
   grant?: Grant;
 }
@@ -225,7 +223,7 @@ const REFUSED: Readonly<Record<string, Closing>> = {
   UNAUTHENTICATED: [CloseCode.Unauthorized, 'Unauthorized'],
   NOT_FOUND: [CloseCode.Forbidden, 'There is no such project'],
   UNAVAILABLE: [TRY_AGAIN_LATER, 'Try again later'],
-  RATE_LIMITED: [TRY_AGAIN_LATER, 'Too many sockets'],
+  RATE_LIMITED: [TRY_AGAIN_LATER, 'Too much at once'],
 };
 const FAILED: Closing = [CloseCode.InternalServerError, 'Internal server error'];
 

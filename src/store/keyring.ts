@@ -48,6 +48,8 @@ interface Row {
 export class Keyring {
   readonly #store: Pick<Store, 'database' | 'log'>;
   readonly #entries = new Map<string, Entry>();
+  /** What is being read: whoever comes back with the same key at the same time waits for the same row. */
+  readonly #reading = new Map<string, Promise<Entry | null>>();
   readonly #writing = new Set<Promise<void>>();
   readonly #looking: NodeJS.Timeout;
   #look: Promise<void> | null = null;
@@ -61,15 +63,17 @@ export class Keyring {
   }
 
   /**
-   * The key that this secret is.
+   * The key that this secret is. `beforeLook` is called where nothing is known of it, and keeps the database from being asked
+   * by throwing.
    * @throws UnauthenticatedError where it is none, or has been revoked.
    */
-  async find(secret: string): Promise<HeldKey> {
+  async find(secret: string, beforeLook: () => void = () => undefined): Promise<HeldKey> {
     const id = idOfKey(secret);
     if (id === null) throw new UnauthenticatedError();
     const known = this.#entries.get(id);
     const isTrusted = known !== undefined && performance.now() - known.lookedAt < TRUSTED_MS;
-    const entry = isTrusted ? known : await this.#read(id, secret);
+    if (!known && !this.#reading.has(id)) beforeLook();
+    const entry = isTrusted ? known : await this.#entryOf(id, secret);
     // The id finds the row, so that a comparison is all that depends on the secret, and it takes the same time for all.
     if (!timingSafeEqual(entry.hash, hashOf(secret))) throw new UnauthenticatedError();
     this.#use(entry);
@@ -95,7 +99,17 @@ export class Keyring {
     return () => void listeners.delete(listener);
   }
 
-  async #read(id: string, secret: string): Promise<Entry> {
+  async #entryOf(id: string, secret: string): Promise<Entry> {
+    const reading = this.#reading.get(id) ?? this.#read(id).finally(() => this.#reading.delete(id));
+    this.#reading.set(id, reading);
+    const entry = await reading;
+    if (!entry) throw new UnauthenticatedError();
+    // Only to whoever has the secret: to others it is no key at all.
+    if (entry.isRevoked) throw new UnauthenticatedError({ revoked: timingSafeEqual(entry.hash, hashOf(secret)) });
+    return entry;
+  }
+
+  async #read(id: string): Promise<Entry | null> {
     const askedAt = performance.now();
     const [row] = await this.#store.database.ask<Row>(
       `SELECT project_id AS "projectId", name, role, server_admin AS "serverAdmin", secret_hash AS hash,
@@ -103,12 +117,11 @@ export class Keyring {
       FROM api_keys WHERE id = $1`,
       [id],
     );
-    if (!row) throw new UnauthenticatedError();
+    if (!row) return null;
     const { hash, revoked, ...caller } = row;
-    // Only to whoever has the secret: to others it is no key at all.
-    if (revoked) throw new UnauthenticatedError({ revoked: timingSafeEqual(hash, hashOf(secret)) });
     const entry = this.#entries.get(id) ?? newEntry(id, hash, caller);
-    entry.lookedAt = Math.max(entry.lookedAt, askedAt);
+    if (revoked) entry.isRevoked = true;
+    else entry.lookedAt = Math.max(entry.lookedAt, askedAt);
     return entry;
   }
 

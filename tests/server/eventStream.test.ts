@@ -8,6 +8,7 @@ import { buildSchema } from '../../src/graphql/schema.js';
 import { KEEP_ALIVE_MS } from '../../src/server/limits.js';
 import { eventSource } from '../clients/eventSource.js';
 import { startApp } from '../support/app.js';
+import { bearer, headersOf } from '../support/credential.js';
 import { createDatabase } from '../support/postgres.js';
 import { probe } from '../support/probe.js';
 import { openRelay } from '../support/relay.js';
@@ -215,5 +216,33 @@ describe('a plain EventSource that comes back while the database is away', () =>
     await expect.poll(() => heard.log).toEqual(Array.from({ length: position }, (_, index) => index + 1));
     await expect.poll(() => heard.shown.length).toBe(2);
     expect(heard.others).toEqual([]);
+  });
+});
+
+describe('a client whose key cannot be looked up, since the database is away', () => {
+  it('is not turned away by an event stream, but told when to return', async () => {
+    const admin = bearer('an-admin-key-of-this-very-test-0123456789');
+    const env = { LIFELINE_AUTH: 'required', LIFELINE_ADMIN_KEY: 'an-admin-key-of-this-very-test-0123456789' };
+    await using database = await createDatabase();
+    await using way = await openRelay(database.url);
+    await using server = await startApp({ databaseUrl: way.url, env });
+    await using other = await startApp({ databaseUrl: database.url, env });
+    const query = 'mutation { createApiKey(input: { name: "key", role: OBSERVER }) { secret } }';
+    const made = JSON.parse((await send(other.url, posted({ query }, headersOf(admin)))).text) as {
+      data: { createApiKey: { secret: string } };
+    };
+    const headers = headersOf(bearer(made.data.createApiKey.secret));
+    const ask = (accept: string) => send(server.url, posted(ENDLESS, { ...headers, accept }));
+
+    way.lead('postgres://127.0.0.1:1');
+    way.cut();
+    const stream = await ask('text/event-stream');
+    expect(stream).toMatchObject({ status: 200, headers: { 'content-type': 'text/event-stream; charset=utf-8' } });
+    expect(stream.text).toMatch(/^:\n\nretry: \d{3}\n: unavailable for the moment\n\n$/);
+    for (const accept of ['application/json', 'application/json, text/event-stream', '*/*']) {
+      expect(await ask(accept)).toMatchObject({ status: 503, headers: { 'retry-after': '1' } });
+    }
+    way.lead(database.url);
+    await expect.poll(async () => (await ask('application/json')).status).toBe(200);
   });
 });

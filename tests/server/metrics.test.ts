@@ -4,6 +4,8 @@ import type { AddressInfo } from 'node:net';
 import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { App } from '../../src/app.js';
+import { createMetrics } from '../../src/server/metrics.js';
+import { serveMetrics } from '../../src/server/metricsServer.js';
 import { startApp } from '../support/app.js';
 import { posted, send, transports, webSocketClient } from '../support/wire.js';
 
@@ -89,6 +91,16 @@ describe('the metrics', () => {
     );
     const { text } = await send(url);
     expect(text).not.toMatch(/SecretName|hunter2|ses_/);
+  });
+
+  it('are served on an address of IPv6 too, which the log tells as it is asked for', async () => {
+    const lines: string[] = [];
+    const log = pino({}, { write: (line) => lines.push(line) });
+    const metrics = await serveMetrics({ host: '::1', port: 0, metrics: createMetrics(), log });
+    const [, address = ''] = /(http:[^"]+)/.exec(lines.join('')) ?? [];
+    expect(address).toMatch(/^http:\/\/\[::1\]:\d+\/metrics/);
+    expect((await send(address)).status).toBe(200);
+    await metrics.close();
   });
 
   it('are served on their own port only', async () => {

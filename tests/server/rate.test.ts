@@ -38,6 +38,17 @@ describe('a rate limit', () => {
     expect(limit.size).toBe(1);
   });
 
+  it('takes nothing for what is given back', () => {
+    const limit = new RateLimit({ perSecond: 1, burst: 2, now: () => 0 });
+    for (let i = 0; i < 10; i++) {
+      limit.take('a');
+      limit.giveBack('a');
+    }
+    const take = () => refusal(() => limit.take('a'));
+    expect([take(), take()]).toEqual([null, null]);
+    expect(take()).not.toBeNull();
+  });
+
   it('is kept over any stretch of time, and waiting as long as it says is enough', () => {
     const pauses = fc.array(fc.integer({ min: 0, max: 400 }), { maxLength: 200 });
     fc.assert(

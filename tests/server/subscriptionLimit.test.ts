@@ -21,7 +21,7 @@ afterAll(() => app.close());
 interface Message {
   readonly id?: string;
   readonly type: string;
-  readonly payload?: { errors?: { extensions: object }[] };
+  readonly payload?: { extensions: object }[];
 }
 
 const ENDLESS = 'subscription { probeEndless }';
@@ -39,25 +39,25 @@ async function connect() {
     socket,
     subscribe: (id: string, query = ENDLESS) =>
       socket.send(JSON.stringify({ id, type: 'subscribe', payload: { query } })),
-    answerTo: (id: string) =>
-      received.find((message) => message.id === id && message.type === 'next')?.payload?.errors?.[0]?.extensions,
+    refusalOf: (id: string) =>
+      received.find((message) => message.id === id && message.type === 'error')?.payload?.[0]?.extensions,
     hasEnded: (id: string) => received.some((message) => message.id === id && message.type !== 'next'),
   };
 }
 
 it('a caller’s subscriptions are bounded, each refused alone, and leave room when they end', async () => {
-  const { socket, subscribe, answerTo, hasEnded } = await connect();
+  const { socket, subscribe, refusalOf, hasEnded } = await connect();
   const other = await connect();
 
   for (let i = 0; i < PER_SOCKET; i++) subscribe(`s${i}`);
   await expect.poll(() => now.streaming).toBe(PER_SOCKET);
   subscribe('too many for a socket');
-  await expect.poll(() => answerTo('too many for a socket')).toEqual(REFUSED);
+  await expect.poll(() => refusalOf('too many for a socket')).toEqual(REFUSED);
 
   for (let i = PER_SOCKET; i < PER_CALLER; i++) other.subscribe(`s${i}`);
   await expect.poll(() => now.streaming).toBe(PER_CALLER);
   other.subscribe('too many for a caller');
-  await expect.poll(() => other.answerTo('too many for a caller')).toEqual(REFUSED);
+  await expect.poll(() => other.refusalOf('too many for a caller')).toEqual(REFUSED);
   const stream = await send(app.url, posted({ query: ENDLESS }, { accept: 'text/event-stream' }));
   expect(stream.status).toBe(429);
   expect(stream.text).toContain('"code":"RATE_LIMITED"');
