@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from 'node:http';
 import type { Caller, Store } from '../store/store.js';
 
 /** What every resolver knows of its request: where to read and write, and in whose name. */
@@ -10,6 +11,8 @@ export interface Context {
   readonly socket?: object;
   /** Names the request in the log and in masked errors. */
   readonly requestId: string;
+  /** Of the request, where it came by HTTP. */
+  readonly headers?: IncomingHttpHeaders;
   /** The position of the last durable message that an event stream's client says it has; it wins over `after`. */
   readonly lastEventId?: bigint | null;
   /** Where a subscription leaves the position of what it delivers, for event streams to name it by. */

@@ -21,6 +21,7 @@ import { listen } from './listen.js';
 import { Gate, type Gates } from './load.js';
 import type { Gauges, Metrics } from './metrics.js';
 import { grantOf, refusalOf, wantsPage, type Neighbourhood } from './origin.js';
+import { plainOperations } from './plain.js';
 import { Pulse } from './pulse.js';
 import { RateLimit, Slots } from './rate.js';
 import type { Tracing } from './tracing.js';
@@ -91,6 +92,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     introspection: options.introspection,
     plugins: [operations.plugin, streams.plugin, ...observing],
   });
+  const plain = plainOperations(yoga, log);
   const rate = new RateLimit({ perSecond: ratePerSecond, burst: ratePerSecond * BURST_SECONDS });
   const addresses = new Slots(maxAddressSockets);
   const clientOf = (request: IncomingMessage): string => addressOf(request, options.trustedProxies);
@@ -129,9 +131,11 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     }
     const grant = await admitted(request, response, requestId);
     if (!grant) return;
-    endWith(grant, response);
     const { caller, holder } = grant;
-    const context: Context = { store, caller, holder, requestId, lastEventId: lastEventIdOf(request.headers) };
+    const { headers } = request;
+    const context: Context = { store, caller, holder, requestId, headers, lastEventId: lastEventIdOf(headers) };
+    if (await plain(request, response, context)) return;
+    endWith(grant, response);
     await yoga(request, response, context);
   }
 

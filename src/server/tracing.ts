@@ -22,7 +22,7 @@ import {
 } from '@opentelemetry/sdk-trace-node';
 import { PrismaInstrumentation } from '@prisma/instrumentation';
 import { getOperationAST, type ExecutionArgs, type ExecutionResult } from 'graphql';
-import { handleStreamOrSingleExecutionResult, type Plugin, type YogaInitialContext } from 'graphql-yoga';
+import { handleStreamOrSingleExecutionResult, type GraphQLParams, type Plugin } from 'graphql-yoga';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { redactText } from '../domain/redaction.js';
@@ -35,6 +35,9 @@ export interface Tracing {
   /** Sends what is left, where it is taken soon. Never rejects. */
   close(): Promise<void>;
 }
+
+/** What an operation came with. */
+type Asked = Context & { readonly params?: GraphQLParams };
 
 const NAME_MAX = 128;
 
@@ -63,7 +66,7 @@ export function startTracing(log: Logger): Tracing {
   prisma.enable();
 
   function begin({ document, operationName, contextValue }: ExecutionArgs): { span: Span; within: TraceContext } {
-    const asked = contextValue as Context & Partial<YogaInitialContext>;
+    const asked = contextValue as Asked;
     const operation = getOperationAST(document, operationName);
     const type = operation?.operation ?? 'query';
     const name = operation?.name && redactText(operation.name.value.slice(0, NAME_MAX)).text;
@@ -113,10 +116,9 @@ function end(span: Span, { errors = [] }: ExecutionResult): void {
 }
 
 /** Where the caller's span is told: by the headers of a request; over a WebSocket, whose operations have none, by `extensions`. */
-function carrierOf({ request, params }: Partial<YogaInitialContext>): Record<string, unknown> {
-  const told = { ...(params?.extensions as Record<string, unknown> | null | undefined) };
-  const headerOf = (name: string): unknown => request?.headers.get(name) ?? told[name];
-  return { traceparent: headerOf('traceparent'), tracestate: headerOf('tracestate') };
+function carrierOf({ headers, params }: Asked): Record<string, unknown> {
+  const { traceparent, tracestate } = { ...params?.extensions, ...headers };
+  return { traceparent, tracestate };
 }
 
 /** Says once that spans are lost, and once that they are not any more. */
