@@ -225,11 +225,14 @@ export class RateLimitedError extends DomainError {
   }
 }
 
+/** Told from the text of an operation. */
 export type CostRule = 'cost' | 'depth' | 'aliases' | 'tokens' | 'directives' | 'fields';
+/** Told from what it reads. */
+export type ReadRule = 'bytes' | 'entries';
 
 export class QueryTooCostlyError extends DomainError {
   readonly code = 'QUERY_TOO_COSTLY';
-  constructor({ rule, limit, actual }: { rule: CostRule | 'bytes'; limit: number; actual: number }) {
+  constructor({ rule, limit, actual }: { rule: CostRule | ReadRule; limit: number; actual: number }) {
     super(`The operation has ${rule} ${actual}, and at most ${limit} is allowed. Ask for less at once.`, {
       rule,
       limit,

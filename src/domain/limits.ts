@@ -25,6 +25,9 @@ export const COMMANDS_MAX_PER_CALL = 500;
 export const HEARTBEATS_MAX_PER_CALL = 1000;
 export const NODES_MAX_PER_CALL = 500;
 
+/** As many sessions of a chain are counted before anything is read. */
+export const CHAIN_COUNTED = 50;
+
 export const PAGE_DEFAULT_SIZE = 50;
 export const PAGE_MAX_SIZE = 500;
 

@@ -80,7 +80,7 @@ builder.relayMutationField(
       plan: t.field({
         type: ResumePlan,
         description: 'What it goes on from: the plan of the session that took the checkpoint, from that checkpoint on.',
-        resolve: ({ checkpoint }, _, context) => planOf(context, checkpoint.sessionId, checkpoint),
+        resolve: ({ checkpoint }, _, context, info) => planOf(context, info, checkpoint.sessionId, checkpoint),
       }),
       replayed: t.exposeBoolean('replayed', REPLAYED),
       position: t.expose('position', { type: 'SafeInt', ...POSITION }),

@@ -8,7 +8,8 @@ import { PAGE_DEFAULT_SIZE, PAGE_MAX_SIZE } from '../domain/limits.js';
 import { builder } from './builder.js';
 import { batched } from './batch.js';
 import type { Context } from './context.js';
-import { fitting, isHeavy, WEIGHED, type Weighed } from './heavy.js';
+import { spend } from './budget.js';
+import { fitting, isHeavy, total, WEIGHED, type Weighed } from './heavy.js';
 import { beyond, cursorOf, orderBy, placeOf, type Order, type Value } from './order.js';
 
 /** For lists that are read forwards only. */
@@ -100,17 +101,19 @@ function sizeOf(path: 'first' | 'last', size: number | null | undefined): number
 }
 
 /** A page that had to be shorter than it was asked to be: rows beyond those that are kept are there, but not read whole. */
-class Shortened<Row> {
+export class Shortened<Row> {
   constructor(
     readonly rows: readonly Row[],
     readonly kept: number,
   ) {}
 }
 
+export type Rows<Row> = readonly Row[] | Shortened<Row>;
+
 /** What a connection's fields are read from. Nothing is read before a field asks for it. */
 function connectionOf<Row>(
   page: Page<Row>,
-  rows: () => MaybePromise<readonly Row[] | Shortened<Row>>,
+  rows: () => MaybePromise<Rows<Row>>,
   totalCount: () => MaybePromise<number>,
 ) {
   let loading: Promise<ReturnType<Page<Row>['cut']>> | undefined;
@@ -136,14 +139,14 @@ function connectionOf<Row>(
 export function stretched<Row extends object>(
   order: Order,
   paging: Paging,
-  { read, count }: { read: (stretch: Stretch) => Promise<readonly Row[]>; count: () => Promise<number> },
+  { read, count }: { read: (stretch: Stretch) => Promise<Rows<Row>>; count: () => Promise<number> },
 ) {
   const page = pageOf<Row>(order, paging);
   return connectionOf(page, () => read(page.stretch), count);
 }
 
 /** What `list` needs of a Prisma model. */
-interface Model<Row> {
+export interface Model<Row> {
   findMany(query: object): Promise<Row[]>;
   count(query: object): Promise<number>;
 }
@@ -169,8 +172,8 @@ export function list<Row extends object>(
     async () => {
       if (!isHeavy(typeName, whole)) return model.findMany({ ...page.query, ...whole });
       const rows = (await model.findMany({ ...page.query, select: weighed(order) })) as (Row & Weighed)[];
-      const [shortened] = await unpack([rows], page.size, (ids) =>
-        model.findMany({ where: { projectId: context.caller.projectId, id: { in: ids } }, ...whole }),
+      const [shortened] = await unpack<Row>(context, [rows], page.size, (wanted) =>
+        model.findMany({ where: { projectId: context.caller.projectId, ...these(wanted) }, ...whole }),
       );
       return shortened ?? [];
     },
@@ -184,22 +187,33 @@ function wholeRows(typeName: string, order: Order, context: Context, info: Graph
   return queryFromInfo({ context, info, typeName, paths: NODES, select });
 }
 
+export const these = (rows: readonly Weighed[]) => ({ id: { in: rows.map(({ id }) => id) } });
+
 const weighed = (order: Order): object => ({ ...columnsOf(order), ...WEIGHED });
 
-/** Reads of the rows of each list, of which up to `size` are wanted, as many whole as an answer can carry: by one statement. */
-async function unpack<Row extends object>(
-  lists: readonly (readonly (Row & Weighed)[])[],
+/**
+ * Reads of the rows of each list, of which up to `size` are wanted, as many whole as an answer can carry: by one statement.
+ * Every list keeps an entry at least, however many lists there are.
+ * @throws QueryTooCostlyError where even that is too much.
+ */
+export async function unpack<Row extends object, Located extends Weighed = Weighed>(
+  context: Context,
+  lists: readonly (readonly Located[])[],
   size: number,
-  read: (ids: string[]) => Promise<readonly Row[]>,
+  read: (wanted: readonly Located[]) => Promise<readonly object[]>,
 ): Promise<Shortened<Row>[]> {
   const kept = fitting(lists.map((list) => list.slice(0, size)));
-  const ids = lists.flatMap((list, index) => list.slice(0, kept[index]).map(({ id }) => id));
-  const found = new Map((await read(ids)).map((row) => [(row as unknown as Weighed).id, row]));
+  const wanted = lists.flatMap((list, index) => list.slice(0, kept[index]));
+  spend(context, 'bytes', total(wanted.map(({ sizeBytes }) => sizeBytes)));
+  const found = new Map((await read(wanted)).map((row) => [(row as Weighed).id, row]));
   return lists.map((list, index) => {
     const most = kept[index] ?? 0;
     // What has been purged between the two statements is gone.
-    const whole = list.slice(0, most).flatMap(({ id }) => found.get(id) ?? []);
-    return new Shortened([...whole, ...list.slice(most)], whole.length);
+    const whole = list.slice(0, most).flatMap((row) => {
+      const body = found.get(row.id);
+      return body ? { ...row, ...body } : [];
+    });
+    return new Shortened([...whole, ...list.slice(most)] as unknown as Row[], whole.length);
   });
 }
 
@@ -230,8 +244,8 @@ export function related<Type extends { name: string; $inferType: object }, Args 
     })) as ({ id: string } & Record<string, Weighed[]>)[];
     const lists = owners.map((owner) => owner[relation] ?? []);
     const whole = wholeRows(typeName, order, context, info);
-    const pages = await unpack<object>(lists, size, (wanted) =>
-      modelOf(typeName).findMany({ where: { projectId, id: { in: wanted } }, ...whole }),
+    const pages = await unpack<object>(context, lists, size, (wanted) =>
+      modelOf(typeName).findMany({ where: { projectId, ...these(wanted) }, ...whole }),
     );
     return new Map(owners.map(({ id }, index) => [id, pages[index] ?? []]));
   });

@@ -2,8 +2,9 @@
 // entries, one for their number, for all rows of a page at once.
 import { checkTitle, Issues, unstorable } from '../domain/limits.js';
 import { countEvents, searchEvents, type EventSearch, type Owner } from '../store/search.js';
+import type { Event } from '../store/store.js';
 import { batched } from './batch.js';
-import { stretched, type Paging, type RelatedOptions, type Stretch } from './connection.js';
+import { stretched, these, unpack, type Paging, type RelatedOptions, type Rows, type Stretch } from './connection.js';
 import type { Context } from './context.js';
 import type { EventFilter } from './eventFilter.js';
 import type { EventConnection } from './node.js';
@@ -17,9 +18,14 @@ type Options = RelatedOptions<typeof EventConnection, Filtered>;
 
 /** The options of a list of events, with those that are searched for read in their own way. */
 export function searchable(owner: Owner, order: Order, listed: Options): Options {
-  const found = batched((ids: string[], { store, caller }: Context, search: EventSearch, stretch: Stretch) => {
+  const found = batched(async (ids: string[], context: Context, search: EventSearch, stretch: Stretch) => {
+    const { store, caller } = context;
     const from = (stretch.from?.[0] ?? null) as bigint | null;
-    return searchEvents(store, caller, owner, ids, search, { ...stretch, from });
+    const lists = await searchEvents(store, caller, owner, ids, search, { ...stretch, from });
+    const pages = await unpack<Event>(context, [...lists.values()], stretch.take - 1, (wanted) =>
+      store.database.prisma.event.findMany({ where: { projectId: caller.projectId, ...these(wanted) } }),
+    );
+    return new Map(Array.from(lists.keys(), (id, index): [string, Rows<Event>] => [id, pages[index] ?? []]));
   });
   const counts = batched((ids: string[], { store, caller }: Context, search: EventSearch) =>
     countEvents(store, caller, owner, ids, search),

@@ -2,9 +2,11 @@ import { ValidationError } from '../domain/errors.js';
 import { PAGE_DEFAULT_SIZE, PAGE_MAX_SIZE } from '../domain/limits.js';
 import { followLog } from '../store/follow.js';
 import { readLog, type LogBatch, type LogFilter } from '../store/page.js';
+import { spend } from './budget.js';
 import { builder } from './builder.js';
 import { delivered, type Context } from './context.js';
 import { EventLevelEnum, EventTypeEnum } from './eventType.js';
+import { total } from './heavy.js';
 import { uuidIn } from './id.js';
 import { EventNode } from './node.js';
 
@@ -87,12 +89,16 @@ builder.queryField('log', (t) =>
       first: t.arg.int({ defaultValue: PAGE_DEFAULT_SIZE, description: 'How many entries, 1 to 500.' }),
       ...filterArg,
     },
-    resolve: (_, { after, first, filter }, { store, caller }) => {
+    resolve: async (_, { after, first, filter }, context) => {
       const size = first ?? PAGE_DEFAULT_SIZE;
       if (size < 1 || size > PAGE_MAX_SIZE) {
         throw new ValidationError({ issues: [{ path: 'first', message: `must be from 1 to ${PAGE_MAX_SIZE}` }] });
       }
-      return readLog(store, caller.projectId, { after: position(after ?? 0n), first: size, filter: logFilter(filter) });
+      const { store, caller } = context;
+      const asked = { after: position(after ?? 0n), first: size, filter: logFilter(filter) };
+      const batch = await readLog(store, caller.projectId, asked);
+      spend(context, 'bytes', total(batch.events.map(({ sizeBytes }) => sizeBytes)));
+      return batch;
     },
   }),
 );

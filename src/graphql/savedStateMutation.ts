@@ -91,7 +91,7 @@ builder.relayMutationField(
       plan: t.field({
         type: ResumePlan,
         description: 'What it needs to go on.',
-        resolve: ({ session }, _, context) => planOf(context, session.id),
+        resolve: ({ session }, _, context, info) => planOf(context, info, session.id),
       }),
       position: t.expose('position', { type: 'SafeInt', ...POSITION }),
     }),

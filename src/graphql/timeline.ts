@@ -4,7 +4,7 @@
 import type { Checkpoint, Command, Event } from '../store/store.js';
 import { batched } from './batch.js';
 import { builder } from './builder.js';
-import { FORWARD, stretched, type Stretch } from './connection.js';
+import { FORWARD, stretched, unpack, type Rows, type Stretch } from './connection.js';
 import type { Context } from './context.js';
 import { CheckpointNode, CommandNode, EventNode } from './node.js';
 import type { Order } from './order.js';
@@ -39,22 +39,22 @@ interface Located {
   kind: Kind;
   id: string;
   sequence: bigint;
+  sizeBytes: number;
 }
 
 /** The first entries after a place, by the ids of their sessions. A statement for all of a page, and one for each kind. */
 const entries = batched(async (sessionIds: string[], context: Context, { from, take }: Stretch) => {
   const [eventsRead, checkpointsRead, commandsRead] = (from as bigint[] | null) ?? Object.values(BEGINNING);
   const start = { eventsRead, checkpointsRead, commandsRead } as Place;
-  const located = await locate(sessionIds, context, start, take);
-  const bodies = await load(located, context);
-  const found = new Map(sessionIds.map((id): [string, (Entry & Place)[]] => [id, []]));
-  for (const { sessionId, kind, id, sequence } of located) {
-    const list = found.get(sessionId) ?? [];
-    const place = { ...placeOf(list.at(-1) ?? start), [`${kind}Read`]: sequence };
-    const body = bodies.get(id);
-    if (body) list.push({ ...body, ...place });
+  const lists = new Map(sessionIds.map((id): [string, (Located & Place)[]] => [id, []]));
+  for (const entry of await locate(sessionIds, context, start, take)) {
+    const list = lists.get(entry.sessionId);
+    list?.push({ ...entry, ...placeOf(list.at(-1) ?? start), [`${entry.kind}Read`]: entry.sequence });
   }
-  return found;
+  const pages = await unpack<Entry & Place, Located & Place>(context, [...lists.values()], take - 1, (wanted) =>
+    load(wanted, context),
+  );
+  return new Map(sessionIds.map((id, index): [string, Rows<Entry & Place>] => [id, pages[index] ?? []]));
 });
 
 const placeOf = ({ eventsRead, checkpointsRead, commandsRead }: Place): Place => ({
@@ -66,17 +66,17 @@ const placeOf = ({ eventsRead, checkpointsRead, commandsRead }: Place): Place =>
 function locate(sessionIds: string[], { store, caller: { projectId } }: Context, after: Place, take: number) {
   // Each list is read by its own index, and no further than the page reaches.
   return store.database.prisma.$queryRaw<Located[]>`
-    SELECT s.id AS "sessionId", t.kind, t.id, t.sequence
+    SELECT s.id AS "sessionId", t.kind, t.id, t.sequence, t.size_bytes AS "sizeBytes"
     FROM unnest(${sessionIds}::uuid[]) AS s (id) CROSS JOIN LATERAL (
-      (SELECT 'events' AS kind, e.id, e.sequence, e.sequence AS place, 0 AS rank FROM events e
+      (SELECT 'events' AS kind, e.id, e.sequence, e.sequence AS place, 0 AS rank, e.size_bytes FROM events e
         WHERE e.project_id = ${projectId}::uuid AND e.session_id = s.id AND e.sequence > ${after.eventsRead}
         ORDER BY e.sequence LIMIT ${take})
       UNION ALL
-      (SELECT 'checkpoints', k.id, k.sequence, k.event_sequence, 1 FROM checkpoints k
+      (SELECT 'checkpoints', k.id, k.sequence, k.event_sequence, 1, k.size_bytes FROM checkpoints k
         WHERE k.project_id = ${projectId}::uuid AND k.session_id = s.id AND k.sequence > ${after.checkpointsRead}
         ORDER BY k.sequence LIMIT ${take})
       UNION ALL
-      (SELECT 'commands', c.id, c.sequence, c.event_sequence, 2 FROM commands c
+      (SELECT 'commands', c.id, c.sequence, c.event_sequence, 2, c.size_bytes FROM commands c
         WHERE c.project_id = ${projectId}::uuid AND c.session_id = s.id AND c.sequence > ${after.commandsRead}
         ORDER BY c.sequence LIMIT ${take})
       ORDER BY place, rank, sequence LIMIT ${take}
@@ -96,7 +96,7 @@ async function load(located: readonly Located[], { store, caller: { projectId } 
     checkpoints ? checkpoint.findMany({ where: checkpoints }) : [],
     commands ? command.findMany({ where: commands }) : [],
   ]);
-  return new Map(lists.flat().map((entry) => [entry.id, entry]));
+  return lists.flat();
 }
 
 /** How many entries there are. One statement for all sessions of a page. */

@@ -26,7 +26,17 @@ import {
   type ValueNode,
 } from 'graphql';
 import { PAGE_DEFAULT_SIZE, PAGE_MAX_SIZE } from '../domain/limits.js';
-import { ASSUMED_SIZE, SEARCH_COST, SEARCHED, SIZE_ARGUMENTS, SIZES, STATEMENTS, weightOf } from './weight.js';
+import {
+  ASSUMED_SIZE,
+  DOCUMENTS,
+  SEARCH_COST,
+  SEARCHED,
+  SIZE_ARGUMENTS,
+  SIZES,
+  STATEMENTS,
+  WEIGHED,
+  weightOf,
+} from './weight.js';
 
 /** Counted as if every fragment were written out wherever it is spread. Beyond 2^53 they stay there. */
 export interface Counts {
@@ -40,12 +50,13 @@ export interface Counts {
 
 type Executable = OperationDefinitionNode | FragmentDefinitionNode;
 
-/** Of the cost, `once` is what no list multiplies. */
+/** Of the cost, `once` is what no list multiplies, and `documents` what the object's own documents add to it. */
 interface Tally extends Counts {
   readonly once: number;
+  readonly documents: number;
 }
 
-const NOTHING: Tally = { depth: 0, fields: 0, aliases: 0, directives: 0, cost: 0, once: 0 };
+const NOTHING: Tally = { depth: 0, fields: 0, aliases: 0, directives: 0, cost: 0, once: 0, documents: 0 };
 /** For an object that has an id: a row of the database is read for it. */
 const ROW_COST = 1;
 
@@ -66,9 +77,13 @@ export class Analysis {
   }
 
   of(definition: Executable): Counts {
-    const { once, ...counts } = this.#selectionSet(definition.selectionSet, this.#typeOf(definition), undefined);
+    const { once, documents, ...counts } = this.#selectionSet(
+      definition.selectionSet,
+      this.#typeOf(definition),
+      undefined,
+    );
     const directives = add(counts.directives, definition.directives?.length ?? 0);
-    return { ...counts, directives, cost: add(counts.cost, once) };
+    return { ...counts, directives, cost: add(add(counts.cost, documents), once) };
   }
 
   #typeOf(definition: Executable): GraphQLNamedType | undefined {
@@ -88,6 +103,7 @@ export class Analysis {
         directives: add(sum.directives, directives),
         cost: add(sum.cost, counts.cost),
         once: add(sum.once, counts.once),
+        documents: add(sum.documents, counts.documents),
       };
     }, NOTHING);
   }
@@ -127,7 +143,8 @@ export class Analysis {
     const isList = definition !== undefined && isListType(getNullableType(definition.type)) && isCompositeType(type);
     const inner = node.selectionSet ? this.#selectionSet(node.selectionSet, type, isList ? undefined : size) : NOTHING;
     const times = isList ? (size ?? page ?? ASSUMED_SIZE) : 1;
-    const each = add(inner.cost, isRow(type) ? ROW_COST : 0);
+    const own = add(isRow(type) ? ROW_COST : 0, WEIGHED.has(coordinate) ? 0 : inner.documents);
+    const each = add(inner.cost, own);
     const isOwnSchema = type?.name.startsWith('__');
     return {
       depth: inner.depth + 1,
@@ -135,6 +152,7 @@ export class Analysis {
       aliases: add(inner.aliases, node.alias ? 1 : 0),
       directives: inner.directives,
       cost: add(weightOf(coordinate), isOwnSchema ? 0 : multiply(times, isList ? add(each, 1) : each)),
+      documents: DOCUMENTS.get(coordinate) ?? 0,
       once: add(inner.once, (STATEMENTS.get(coordinate) ?? 0) + (maySearch(coordinate, node) ? SEARCH_COST : 0)),
     };
   }

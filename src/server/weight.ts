@@ -1,6 +1,6 @@
 // What the analysis of an operation cannot read off the schema: how long the lists are that take no size, and which fields
 // the database works for longer than their answer shows. By coordinates: `Type.field`. A field that is not named costs 1.
-import { EVENTS_MAX_PER_CALL, PAGE_DEFAULT_SIZE, PAGE_MAX_SIZE } from '../domain/limits.js';
+import { CHAIN_COUNTED, EVENTS_MAX_PER_CALL, PAGE_DEFAULT_SIZE, PAGE_MAX_SIZE } from '../domain/limits.js';
 
 /** Arguments that say how many entries an answer may have: by a number, or by their own length. */
 export const SIZE_ARGUMENTS: readonly string[] = ['first', 'last', 'maxEvents', 'ids'];
@@ -10,7 +10,7 @@ export const ASSUMED_SIZE = 10;
 
 /** How many entries a field answers with that takes no size, itself or in the lists right below it. */
 export const SIZES: ReadonlyMap<string, number> = new Map([
-  ['Session.chain', 25],
+  ['Session.chain', CHAIN_COUNTED],
   ['Subscription.log', PAGE_MAX_SIZE],
   ['ResumeSessionPayload.plan', PAGE_DEFAULT_SIZE],
   ['RestoreCheckpointPayload.plan', PAGE_DEFAULT_SIZE],
@@ -50,21 +50,52 @@ const WEIGHTS: ReadonlyMap<string, number> = new Map([
   ['Session.eventCounts', 50],
   ['Session.commandStats', 50],
   // Several statements for each session, one after the other.
-  ['Session.resumePlan', 100],
-  ['ResumeSessionPayload.plan', 100],
-  ['RestoreCheckpointPayload.plan', 100],
+  ['Session.resumePlan', 150],
+  ['ResumeSessionPayload.plan', 150],
+  ['RestoreCheckpointPayload.plan', 150],
   // Reads all that a session ever told.
   ['Session.replay', 200],
   ['Session.timeline', 20],
   ['Session.chain', 10],
-  // Documents of up to 4 MiB.
-  ['Checkpoint.workState', 50],
-  ['SavedState.contextVariables', 50],
-  ['SavedState.conversationHistory', 50],
-  ['SavedState.planData', 50],
   // As large as the schema, whatever is selected: the server's own rule bounds how deep it may go.
   ['Query.__schema', 2_000],
   ['Query.__type', 200],
+]);
+
+/** For 256 KiB, so that no more than 64 MiB of documents fit into the default cost. */
+const JSON_WEIGHT = 100;
+/** For 4 MiB. */
+const DOCUMENT_WEIGHT = 16 * JSON_WEIGHT;
+
+/** What fields cost besides that may be large, by the size that they may have. */
+export const DOCUMENTS: ReadonlyMap<string, number> = new Map([
+  ['Session.metadata', JSON_WEIGHT],
+  ['Run.metadata', JSON_WEIGHT],
+  ['Event.data', JSON_WEIGHT],
+  ['Event.metadata', JSON_WEIGHT],
+  ['Command.parameters', JSON_WEIGHT],
+  ['Command.result', JSON_WEIGHT],
+  ['Command.contextData', JSON_WEIGHT],
+  ['Approval.context', JSON_WEIGHT],
+  ['Approval.result', JSON_WEIGHT],
+  ['Signal.payload', JSON_WEIGHT],
+  ['Checkpoint.metadata', JSON_WEIGHT],
+  ['Checkpoint.workState', DOCUMENT_WEIGHT],
+  ['SavedState.contextVariables', DOCUMENT_WEIGHT],
+  ['SavedState.conversationHistory', DOCUMENT_WEIGHT],
+  ['SavedState.planData', DOCUMENT_WEIGHT],
+  // The checkpoint, the saved state and as much of events and commands are read to be weighed.
+  ['ResumePlan.sizeBytes', 5 * DOCUMENT_WEIGHT],
+]);
+
+/** Where documents cost nothing besides: rows that were weighed, or sent with the request. */
+export const WEIGHED: ReadonlySet<string> = new Set([
+  ...['Event', 'Checkpoint', 'Command', 'Timeline'].flatMap((name) => [`${name}Connection.nodes`, `${name}Edge.node`]),
+  'LogBatch.events',
+  'ResumePlan.events',
+  'ResumePlan.commands',
+  'AppendEventsPayload.events',
+  'LogCommandsPayload.commands',
 ]);
 
 /** What a field costs by itself, for each object that it is asked of. */
@@ -73,4 +104,11 @@ export function weightOf(coordinate: string): number {
 }
 
 /** All fields that are named here. */
-export const NAMED: readonly string[] = [...SIZES.keys(), ...STATEMENTS.keys(), ...SEARCHED, ...WEIGHTS.keys()];
+export const NAMED: readonly string[] = [
+  ...SIZES.keys(),
+  ...STATEMENTS.keys(),
+  ...SEARCHED,
+  ...WEIGHTS.keys(),
+  ...DOCUMENTS.keys(),
+  ...WEIGHED,
+];

@@ -2,7 +2,6 @@
 // holds every word and every number of the query, as it stands, in upper or lower case.
 import { Prisma, type Event } from '../database/client.js';
 import type { EventLevel, EventType } from '../domain/event.js';
-import { EVENT_COLUMNS } from './row.js';
 import type { Caller, Store } from './store.js';
 
 /** An event has to match all that is given, and one of each list. */
@@ -29,6 +28,9 @@ const OWNERS = {
   run: { id: Prisma.raw('e.run_id'), place: Prisma.raw('e.position') },
 } as const;
 
+/** Where an event that is found stands, and what it weighs. */
+export type FoundEvent = Pick<Event, 'id' | 'sequence' | 'position' | 'sizeBytes'>;
+
 /** The events that are found, by the ids of those whose they are: one statement for all of them. */
 export async function searchEvents(
   { database }: Store,
@@ -37,18 +39,18 @@ export async function searchEvents(
   ids: readonly string[],
   search: EventSearch,
   { from, backwards, take }: SearchStretch,
-): Promise<Map<string, Event[]>> {
+): Promise<Map<string, FoundEvent[]>> {
   const { id, place } = OWNERS[owner];
   const beyond = backwards ? Prisma.sql`${place} < ${from}` : Prisma.sql`${place} > ${from}`;
-  const rows = await database.prisma.$queryRaw<(Event & { ownerId: string })[]>`
-    SELECT o.id AS "ownerId", ${EVENT_COLUMNS} FROM unnest(${[...ids]}::uuid[]) AS o (id) CROSS JOIN LATERAL (
+  const rows = await database.prisma.$queryRaw<(FoundEvent & { ownerId: string })[]>`
+    SELECT o.id AS "ownerId", e.id, e.sequence, e.position, e.size_bytes AS "sizeBytes" FROM unnest(${[...ids]}::uuid[]) AS o (id) CROSS JOIN LATERAL (
       SELECT * FROM events e
       WHERE e.project_id = ${projectId}::uuid AND ${id} = o.id AND ${conditions(search)}
         ${from === null ? Prisma.empty : Prisma.sql`AND ${beyond}`}
       ORDER BY ${place} ${Prisma.raw(backwards ? 'DESC' : 'ASC')} LIMIT ${take}
     ) e
     ORDER BY o.id, ${place} ${Prisma.raw(backwards ? 'DESC' : 'ASC')}`;
-  const found = new Map<string, Event[]>(ids.map((known) => [known, []]));
+  const found = new Map<string, FoundEvent[]>(ids.map((known) => [known, []]));
   for (const { ownerId, ...event } of rows) found.get(ownerId)?.push(event);
   return found;
 }

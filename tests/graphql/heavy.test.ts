@@ -5,7 +5,8 @@ import { createCheckpoint } from '../../src/store/checkpoint.js';
 import { logCommands } from '../../src/store/command.js';
 import { appendEvents } from '../../src/store/event.js';
 import { encodeId } from '../../src/domain/id.js';
-import { FIELD_BYTES, LIST_BYTES } from '../../src/graphql/heavy.js';
+import { READ_LIMITS } from '../../src/graphql/budget.js';
+import { LIST_BYTES } from '../../src/graphql/heavy.js';
 import { openGraphql, type Data, type TestGraphql } from '../support/graphql.js';
 
 const KIB = 1024;
@@ -25,7 +26,7 @@ beforeAll(async () => {
   const { store, caller, start } = graphql;
   session = await start(caller, { agentName: 'heavy' });
   const sessionId = session.id;
-  const told = { type: 'PROGRESS', level: 'INFO', data: filling(200 * KIB) } as const;
+  const told = { type: 'PROGRESS', level: 'INFO', data: { ...filling(200 * KIB), it: 'found' } } as const;
   for (let i = 0; i < EVENTS; i += 15) await appendEvents(store, caller, { sessionId, events: Array(15).fill(told) });
   const done = {
     commandType: 'tool',
@@ -96,6 +97,22 @@ describe('a list of documents', () => {
       CHECKPOINTS + OTHERS,
       'project',
     ],
+    [
+      'events that are found',
+      'start',
+      SESSION(`events(first: 500, after: $cursor, filter: { search: "found" }) { nodes { id data } ${PAGE} }`),
+      EVENTS,
+      'session',
+    ],
+    [
+      'the timeline',
+      'start',
+      SESSION(
+        `timeline(first: 500, after: $cursor) { nodes { ... on Node { id } ... on Event { data } ... on Command { result } ... on Checkpoint { workState } } ${PAGE} }`,
+      ),
+      2 * EVENTS + CHECKPOINTS,
+      'session',
+    ],
   ] as const)(
     'of %s from its %s comes in pages that weigh little, each entry once',
     async (_, from, document, least, of) => {
@@ -105,7 +122,7 @@ describe('a list of documents', () => {
       expect(ids.length).toBeGreaterThanOrEqual(least);
       expect(pages.length).toBeGreaterThan(1);
       expect(Math.max(...pages)).toBeLessThan(LIST_BYTES + 64 * KIB);
-      const light = await walk(document.replace(/ (data|result|workState) /, ' '), from, pick);
+      const light = await walk(document.replaceAll(/ (data|result|workState) /g, ' __typename '), from, pick);
       expect(ids).toEqual(light.ids);
     },
   );
@@ -158,8 +175,8 @@ describe('lists of documents in a list', () => {
 
   it('are refused where that is too much', async () => {
     const { extensions } = await graphql.refusal(LISTS(50, 1));
-    expect(extensions).toMatchObject({ code: 'QUERY_TOO_COSTLY', rule: 'bytes', limit: FIELD_BYTES });
-    expect(extensions.actual).toBeGreaterThan(FIELD_BYTES);
+    expect(extensions).toMatchObject({ code: 'QUERY_TOO_COSTLY', rule: 'bytes', limit: READ_LIMITS.bytes });
+    expect(extensions.actual).toBeGreaterThan(READ_LIMITS.bytes);
   });
 });
 
@@ -170,4 +187,39 @@ it('a list twice, once with its documents, is two lists', async () => {
   );
   expect([node.a.nodes.length, node.b.nodes.length]).toEqual([2, 3]);
   expect(node.a.nodes.map(({ result }: Data) => result.filling.length)).toEqual([200 * KIB, 200 * KIB]);
+});
+
+describe('a plan to go on with', () => {
+  const PLAN = (fields: string) =>
+    `{ session(by: { agentName: "planned" }) { resumePlan(maxEvents: 500) { ${fields} } } }`;
+
+  beforeAll(async () => {
+    const { store, caller, start } = graphql;
+    const { id: sessionId } = await start(caller, { agentName: 'planned' });
+    const told = { type: 'PROGRESS', level: 'INFO', data: filling(200 * KIB) } as const;
+    for (let i = 0; i < EVENTS; i += 15) await appendEvents(store, caller, { sessionId, events: Array(15).fill(told) });
+  });
+
+  it('tells the newest events that an answer can carry', async () => {
+    const { events } = (await graphql.ask(PLAN('events { sequence data }'))).session.resumePlan;
+    const { events: all } = (await graphql.ask(PLAN('events { sequence }'))).session.resumePlan;
+    expect(all).toHaveLength(EVENTS);
+    expect(events.length).toBeGreaterThan(1);
+    expect(bytesOf(events)).toBeLessThan(LIST_BYTES + 64 * KIB);
+    expect(events.map(({ sequence }: Data) => ({ sequence }))).toEqual(all.slice(-events.length));
+  });
+
+  it('reads no document that it is not asked for', async () => {
+    graphql.statements.length = 0;
+    const { source } = (await graphql.ask(PLAN('source confidence nextSteps events { id }'))).session.resumePlan;
+    expect(source).toBe('EVENTS');
+    const documents = /"(data|work_state|result|conversation_history)"/;
+    expect(graphql.statements.filter((statement) => documents.test(statement))).toEqual([]);
+  });
+});
+
+it('lists side by side are refused where they weigh too much together', async () => {
+  const lists = Array.from({ length: 5 }, (_, i) => `l${i}: events(last: 500) { nodes { data } }`).join(' ');
+  const { extensions } = await graphql.refusal(`{ session(by: { agentName: "heavy" }) { ${lists} } }`);
+  expect(extensions).toMatchObject({ code: 'QUERY_TOO_COSTLY', rule: 'bytes', limit: READ_LIMITS.bytes });
 });

@@ -171,6 +171,15 @@ describe('the limits', () => {
       '{ log(first: 500) { events { id position type data session { id title } } caughtUp } }',
     ],
     [
+      'a page of documents, since that is weighed',
+      '{ checkpoints(first: 500) { nodes { ...W } edges { node { ...W } } } } fragment W on Checkpoint { workState metadata }',
+    ],
+    [
+      'all that there is of one saved state',
+      '{ session(by: { agentName: "a" }) { metadata savedState { conversationHistory contextVariables planData } } }',
+    ],
+    ['20 sessions with their metadata', '{ sessions(first: 20) { nodes { metadata } } }'],
+    [
       '500 sessions with where they stand',
       '{ sessions(first: 500) { nodes { id state agentName liveness { silentSeconds } } } }',
     ],
@@ -181,7 +190,12 @@ describe('the limits', () => {
   it.each([
     ['cost', '{ sessions(first: 500) { nodes { events(first: 500) { nodes { id } } } } }'],
     ['cost', '{ sessions(first: 500) { nodes { resumePlan { source } } } }'],
-    ['cost', '{ checkpoints(first: 500) { nodes { workState } } }'],
+    ['cost', '{ sessions(first: 50) { nodes { latestCheckpoint { workState } } } }'],
+    ['cost', '{ sessions(first: 50) { nodes { savedState { planData } } } }'],
+    ['cost', '{ sessions(first: 500) { nodes { ...M } } } fragment M on Session { metadata }'],
+    ['cost', '{ session(by: { agentName: "a" }) { events(last: 500) { nodes { cause { data } } } } }'],
+    ['cost', '{ approvals(first: 500) { nodes { context } } }'],
+    ['cost', '{ sessions { nodes { resumePlan { sizeBytes } } } }'],
     ['cost', '{ sessions(first: 500) { nodes { chain { chain { id } } } } }'],
     [
       'cost',
