@@ -33,6 +33,7 @@ import {
   SEARCHED,
   SIZE_ARGUMENTS,
   SIZES,
+  readsPage,
   STATEMENTS,
   WEIGHED,
   weightOf,
@@ -151,7 +152,10 @@ export class Analysis {
       fields: add(inner.fields, 1),
       aliases: add(inner.aliases, node.alias ? 1 : 0),
       directives: inner.directives,
-      cost: add(weightOf(coordinate), isOwnSchema ? 0 : multiply(times, isList ? add(each, 1) : each)),
+      cost: add(
+        add(weightOf(coordinate), readsPage(coordinate) ? (page ?? 0) : 0),
+        isOwnSchema ? 0 : multiply(times, isList ? add(each, 1) : each),
+      ),
       documents: DOCUMENTS.get(coordinate) ?? 0,
       once: add(inner.once, (STATEMENTS.get(coordinate) ?? 0) + (maySearch(coordinate, node) ? SEARCH_COST : 0)),
     };

@@ -25,7 +25,7 @@ export const SIZES: ReadonlyMap<string, number> = new Map([
  * whole table, in the worst case.
  */
 export const STATEMENTS: ReadonlyMap<string, number> = new Map([
-  ['Query.sessions', 1_000],
+  ['Query.sessions', 2_500],
   ['Query.log', 1_000],
   ['Query.commands', 500],
   ['Query.findSessions', 500],
@@ -102,6 +102,9 @@ export const WEIGHED: ReadonlySet<string> = new Set([
 export function weightOf(coordinate: string): number {
   return WEIGHTS.get(coordinate) ?? (coordinate.endsWith('Connection.totalCount') ? COUNT_WEIGHT : 1);
 }
+
+/** Whether a field has all entries of its page read, though it shows none of them. */
+export const readsPage = (coordinate: string): boolean => coordinate.endsWith('Connection.pageInfo');
 
 /** All fields that are named here. */
 export const NAMED: readonly string[] = [

@@ -92,8 +92,14 @@ describe('the size of a list', () => {
   });
 
   it('does not count for what stands beside the entries', () => {
-    const beside = (size: number) => cost(`{ sessions(first: ${size}) { totalCount pageInfo { endCursor } } }`);
+    const beside = (size: number) => cost(`{ sessions(first: ${size}) { totalCount } }`);
     expect(beside(500)).toBe(beside(1));
+  });
+
+  it('counts where the entries are read to tell where they lie', () => {
+    const beside = (size: number) =>
+      cost(`{ sessions(first: ${size}) { ...P } } fragment P on SessionConnection { pageInfo { endCursor } }`);
+    expect(beside(500) - beside(1)).toBe(499);
   });
 
   it('multiplies with that of the lists around it', () => {
@@ -195,6 +201,7 @@ describe('the limits', () => {
     ['cost', '{ sessions(first: 500) { nodes { ...M } } } fragment M on Session { metadata }'],
     ['cost', '{ session(by: { agentName: "a" }) { events(last: 500) { nodes { cause { data } } } } }'],
     ['cost', '{ approvals(first: 500) { nodes { context } } }'],
+    ['cost', '{ sessions(first: 500) { nodes { timeline(first: 500) { pageInfo { endCursor } } } } }'],
     ['cost', '{ sessions { nodes { resumePlan { sizeBytes } } } }'],
     ['cost', '{ sessions(first: 500) { nodes { chain { chain { id } } } } }'],
     [
