@@ -47,8 +47,8 @@ const WEIGHTS: ReadonlyMap<string, number> = new Map([
   ['Run.agentCount', 20],
   ['Run.sessionsByState', 20],
   ['Run.workersFinished', 20],
-  ['Session.eventCounts', 50],
-  ['Session.commandStats', 50],
+  ['Session.eventCounts', 200],
+  ['Session.commandStats', 400],
   // Several statements for each session, one after the other.
   ['Session.resumePlan', 150],
   ['ResumeSessionPayload.plan', 150],
