@@ -2,11 +2,20 @@ import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { App } from '../../src/app.js';
 import { startApp } from '../support/app.js';
-import { asks, bearer, openSocket, openStream, type Ask, type Credential, type Open } from '../support/credential.js';
+import {
+  asks,
+  bearer,
+  headersOf,
+  openSocket,
+  openStream,
+  type Ask,
+  type Credential,
+  type Open,
+} from '../support/credential.js';
 import type { Data } from '../support/graphql.js';
 import { createDatabase, type TestDatabase } from '../support/postgres.js';
 import { query } from '../support/sql.js';
-import { send } from '../support/wire.js';
+import { posted, send } from '../support/wire.js';
 
 const ADMIN_KEY = 'an-admin-key-of-this-very-test-0123456789';
 const VIEWER = { query: '{ viewer { name role serverAdmin project { slug } } }' };
@@ -175,19 +184,26 @@ it('health needs no credential', async () => {
   expect(status).toBe(200);
 });
 
-it('no secret comes into the log, or into any table', async () => {
+it('no secret comes into the log, into any table, or back in an error', async () => {
+  const replies: unknown[] = [];
   const { secret, id } = await newKey('AGENT');
   const wrong = secret.slice(0, -2) + 'zz';
   for (const ask of Object.values(asks)) {
-    for (const key of [secret, wrong, ADMIN_KEY, `${ADMIN_KEY}!`]) await ask(app.url, VIEWER, bearer(key));
+    for (const key of [secret, wrong, ADMIN_KEY, `${ADMIN_KEY}!`])
+      replies.push(await ask(app.url, VIEWER, bearer(key)));
   }
   await revoke(id);
+  for (const key of [secret, wrong]) {
+    const { text } = await send(app.url, posted(VIEWER, headersOf(bearer(key))));
+    replies.push(text);
+  }
   const tables = await query(
     database.url,
     `SELECT query_to_xml(format('SELECT * FROM %I', tablename), true, false, '')::text AS text
      FROM pg_tables WHERE schemaname = 'public'`,
   );
-  const everything = [...logged, ...tables.map(({ text }) => String(text))].join('\n');
+  const told = replies.map((reply) => JSON.stringify(reply));
+  const everything = [...logged, ...told, ...tables.map(({ text }) => String(text))].join('\n');
   expect(everything).toContain('a credential was refused');
   for (const key of [secret, wrong, ADMIN_KEY]) expect(everything).not.toContain(key.slice(-20));
 });

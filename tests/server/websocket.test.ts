@@ -1,9 +1,9 @@
 import { once } from 'node:events';
 import { pino } from 'pino';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { WebSocket } from 'ws';
 import type { App } from '../../src/app.js';
-import { BODY_MAX_BYTES } from '../../src/server/limits.js';
+import { BODY_MAX_BYTES, INIT_WAIT_MS } from '../../src/server/limits.js';
 import { startApp } from '../support/app.js';
 import { probe } from '../support/probe.js';
 import { webSocketClient } from '../support/wire.js';
@@ -43,6 +43,36 @@ describe('a WebSocket', () => {
       .toEqual(['endless next', 'faulty error', 'invalid error', 'sound complete', 'sound next', 'unreadable error']);
     expect(socket.readyState).toBe(WebSocket.OPEN);
     socket.terminate();
+  });
+
+  it('tells what is refused before it begins by `error`, and what fails later in a result', async () => {
+    const socket = await connect();
+    const received: { id: string; type: string; payload: unknown }[] = [];
+    socket.on('message', (data: Buffer) => received.push(JSON.parse(data.toString()) as (typeof received)[number]));
+    socket.send(subscribe('variable', 'query ($id: ID!) { session(by: { id: $id }) { id } }'));
+    socket.send(subscribe('nobody', 'subscription { session(id: "nobody") { id } }'));
+    socket.send(
+      subscribe('nothing', 'mutation { endSession(input: { sessionId: "x", reason: FINISHED }) { position } }'),
+    );
+    await expect
+      .poll(() => received.map(({ id, type }) => `${id} ${type}`).sort())
+      .toEqual(['nobody error', 'nothing complete', 'nothing next', 'variable error']);
+    const codes = { nobody: 'NOT_FOUND', variable: 'BAD_USER_INPUT' };
+    for (const { id, payload } of received.filter(({ type }) => type === 'error')) {
+      expect(payload).toMatchObject([{ extensions: { code: codes[id as keyof typeof codes] } }]);
+    }
+    socket.terminate();
+  });
+
+  it('is closed where it does not say whom it stands for', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    onTestFinished(() => void vi.useRealTimers());
+    const socket = new WebSocket(app.url.replace(/^http/, 'ws'), 'graphql-transport-ws');
+    const closed = once(socket, 'close');
+    await once(socket, 'open');
+    vi.advanceTimersByTime(INIT_WAIT_MS);
+    const [code] = (await closed) as [number];
+    expect(code).toBe(4408);
   });
 
   it('gives its subscriptions up when the client completes them', async () => {
