@@ -5,6 +5,7 @@ import { startApp } from './support/app.js';
 import { createDatabase } from './support/postgres.js';
 import { probe } from './support/probe.js';
 import { hold } from './support/sql.js';
+import { waitingIn } from './support/wait.js';
 import { posted, send } from './support/wire.js';
 
 function listen(level: string) {
@@ -58,6 +59,7 @@ it('names the request of an operation that took long, that was refused, and that
 
   const holder = await hold(database.url, 'LOCK TABLE projects');
   const asking = ask('{ project { slug } }', 'slow');
+  await expect.poll(() => waitingIn(database.url)).toBe(1);
   const since = performance.now();
   await expect.poll(() => performance.now() - since).toBeGreaterThan(SLOW_MS + 100);
   await holder.release();

@@ -1,9 +1,9 @@
+import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { DRAIN_MS } from '../src/server/limits.js';
 import { createDatabase, type TestDatabase } from './support/postgres.js';
 import { run, serve } from './support/program.js';
 import { posted, send, transports } from './support/wire.js';
@@ -21,28 +21,28 @@ describe('a server process', () => {
     expect(await transports.HTTP(server.url, { query: '{ project { slug } }' })).toEqual([
       { data: { project: { slug: 'default' } } },
     ]);
-    const asked = performance.now();
     server.process.kill(signal);
+    // One that does not close in time ends with 1.
     const { code, stdout } = await server.ended;
     expect(code).toBe(0);
     expect(stdout).toBe(`Lifeline is ready at ${server.url}\n`);
-    expect(performance.now() - asked).toBeLessThan(5_000);
   });
 
   it('ends at once when it is told to again, but not by the echo of the first time', async () => {
     await using server = await serve({ DATABASE_URL: database.url });
-    // What holds up an orderly end: a request that never comes to its own.
-    const unfinished = request(server.url, { method: 'POST', headers: { 'content-type': 'application/json' } });
+    // What holds up an orderly end, which is one with 0: a request that never comes to its own.
+    const headers = { 'content-type': 'application/json', expect: '100-continue' };
+    const unfinished = request(server.url, { method: 'POST', headers });
     unfinished.on('error', () => undefined);
+    unfinished.flushHeaders();
+    await once(unfinished, 'continue');
     unfinished.write('{');
-    await send(new URL('/health/live', server.url).href);
     const asked = performance.now();
     const asking = setInterval(() => server.process.kill('SIGTERM'), 50);
     const { code } = await server.ended;
     clearInterval(asking);
     expect(code).toBe(1);
     expect(performance.now() - asked).toBeGreaterThan(500);
-    expect(performance.now() - asked).toBeLessThan(DRAIN_MS);
   });
 
   it.each([
@@ -92,11 +92,9 @@ describe('a server process', () => {
         await Promise.all(
           Array.from({ length: 20 }, () => transports.HTTP(first.url, { query: '{ project { slug } }' })),
         );
-        const asked = performance.now();
         first.process.kill('SIGTERM');
         const { code, stderr } = await first.ended;
         expect(code).toBe(0);
-        expect(performance.now() - asked).toBeLessThan(5_000);
         // PostgreSQL had nobody to cut off.
         expect(stderr).toContain('database system is shut down');
         expect(stderr).not.toContain('terminating connection');

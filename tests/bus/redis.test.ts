@@ -7,9 +7,6 @@ import { beatTopicOf, topicOf, type Beat, type Hint } from '../../src/bus/bus.js
 import { redisBus } from '../../src/bus/redis.js';
 import { canStartRedis, startRedis } from '../support/redis.js';
 
-// Longer than the silence after which a connection is given up, and the longest pause between two attempts.
-const PATIENCE = { timeout: 15_000 };
-
 const lines: { level: number; msg: string; reason?: string }[] = [];
 const log = pino(
   { level: 'info' },
@@ -46,29 +43,30 @@ describe.skipIf(!canStartRedis)('the Redis bus', () => {
     it('says once that Redis is gone, and once that it is back, then makes every listener read again', async () => {
       await using two = await start({ cluster });
       await two.redis.kill();
-      await expect.poll(two.status, PATIENCE).toEqual(['degraded', 'degraded']);
+      await expect.poll(two.status).toEqual(['degraded', 'degraded']);
       const late: Hint[] = [];
       const other = randomUUID();
       await two.hearer.listen(other, (hint) => late.push(hint));
       expect([...two.hints, ...late]).toEqual([]);
       await two.redis.restart();
-      await expect.poll(two.status, PATIENCE).toEqual(['ok', 'ok']);
+      await expect.poll(two.status).toEqual(['ok', 'ok']);
       expect([two.hints[0], late[0]]).toEqual([null, null]);
       expect([logged('out of reach'), logged('is back')]).toEqual([2, 2]);
       two.speaker.announce(two.project, 1);
       two.speaker.announce(other, 2);
-      await expect.poll(() => [two.hints.at(-1), late.at(-1)], PATIENCE).toEqual([1, 2]);
+      // Either may be told once more to read again.
+      await expect.poll(() => [two.hints.includes(1), late.includes(2)]).toEqual([true, true]);
     });
 
     it('gives up a Redis that is there and answers nothing, and returns with it', async () => {
       await using two = await start({ cluster });
       two.redis.pause();
       two.speaker.announce(two.project, 1);
-      await expect.poll(two.status, PATIENCE).toEqual(['degraded', 'degraded']);
+      await expect.poll(two.status).toEqual(['degraded', 'degraded']);
       two.redis.resume();
-      await expect.poll(two.status, PATIENCE).toEqual(['ok', 'ok']);
+      await expect.poll(two.status).toEqual(['ok', 'ok']);
       two.speaker.announce(two.project, 2);
-      await expect.poll(() => two.hints.at(-1), PATIENCE).toBe(2);
+      await expect.poll(() => two.hints).toContain(2);
     });
   });
 
@@ -77,10 +75,13 @@ describe.skipIf(!canStartRedis)('the Redis bus', () => {
     const admin = new Redis(two.redis.url);
     await admin.call('CLIENT', 'KILL', 'TYPE', 'normal');
     await expect.poll(() => two.speaker.status(), { interval: 1 }).toBe('degraded');
+    // It connects again at once: not before all is said.
+    two.redis.pause();
     for (let position = 1; position <= 5_000; position++) {
       two.speaker.announce(two.project, position);
       if (position % 1_000 === 0) await new Promise(setImmediate);
     }
+    two.redis.resume();
     // The listener's own return, which may come later, is a null.
     await expect.poll(() => two.hints).toContain(5_000);
     expect(two.hints.filter((hint) => hint !== null)).toEqual([5_000]);
@@ -101,14 +102,14 @@ describe.skipIf(!canStartRedis)('the Redis bus', () => {
     await two.speaker.listenBeats(two.project, (beats) => here.push(...beats));
     await two.hearer.listenBeats(two.project, (beats) => elsewhere.push(...beats));
     await two.redis.kill();
-    await expect.poll(two.status, PATIENCE).toEqual(['degraded', 'degraded']);
+    await expect.poll(two.status).toEqual(['degraded', 'degraded']);
     const late: Beat[] = [];
     await two.speaker.listenBeats(two.project, (beats) => late.push(...beats));
     const meanwhile = { ...beat, activity: 'meanwhile' };
     two.speaker.tellBeats(two.project, [meanwhile]);
     await expect.poll(() => [here, late]).toEqual([[meanwhile], [meanwhile]]);
     await two.redis.restart();
-    await expect.poll(two.status, PATIENCE).toEqual(['ok', 'ok']);
+    await expect.poll(two.status).toEqual(['ok', 'ok']);
     const next = { ...beat, sessionId: 'next' };
     two.speaker.tellBeats(two.project, [next]);
     await expect.poll(() => elsewhere).toEqual([next]);
@@ -176,10 +177,10 @@ describe.skipIf(!canStartRedis)('the Redis bus', () => {
     const heard: Hint[] = [];
     await early.listen(two.project, (hint) => heard.push(hint));
     await two.redis.restart();
-    await expect.poll(() => [early.status(), two.hearer.status()], PATIENCE).toEqual(['ok', 'ok']);
+    await expect.poll(() => [early.status(), two.hearer.status()]).toEqual(['ok', 'ok']);
     expect(heard).toContain(null);
     early.announce(two.project, 6);
-    await expect.poll(() => [heard.at(-1), two.hints.at(-1)], PATIENCE).toEqual([6, 6]);
+    await expect.poll(() => [heard.includes(6), two.hints.includes(6)]).toEqual([true, true]);
     await early.close();
   });
 

@@ -92,21 +92,23 @@ describe('a request without an answer', () => {
       else response.end(PONG);
     });
     const client = createClient({ url: server.url });
-    expect(await client.request(PingDocument, {}, { repeatForMs: 10_000 })).toEqual({ project: { slug: 'default' } });
+    expect(await client.request(PingDocument, {}, { repeatForMs: Infinity })).toEqual({ project: { slug: 'default' } });
     expect(server.asked()).toBe(3);
   });
 
   it('is not repeated for longer than its caller says', async () => {
     await using server = await serve((_, response) => response.writeHead(503).end(UNAVAILABLE));
     const client = createClient({ url: server.url });
-    await expect(client.request(PingDocument, {}, { repeatForMs: 500 })).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+    await expect(client.request(PingDocument, {}, { repeatForMs: 2_000 })).rejects.toMatchObject({
+      code: 'UNAVAILABLE',
+    });
     expect(server.asked()).toBeGreaterThan(1);
   });
 
   it('is not repeated where something else answers', async () => {
     await using server = await serve((_, response) => response.writeHead(404).end('<h1>Not here</h1>'));
     const client = createClient({ url: server.url });
-    await expect(client.request(PingDocument, {}, { repeatForMs: 10_000 })).rejects.toThrow(
+    await expect(client.request(PingDocument, {}, { repeatForMs: Infinity })).rejects.toThrow(
       'with status 404, speaks no GraphQL',
     );
     expect(server.asked()).toBe(1);

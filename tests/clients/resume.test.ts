@@ -4,6 +4,7 @@ import { FollowLogDocument, type FollowLogSubscription } from '../../src/client/
 import { STATE_EVENT_TYPES } from '../../src/domain/lifecycle.js';
 import { startApp } from '../support/app.js';
 import { writtenLog, type Entry } from '../support/monitor.js';
+import { freePort } from '../support/port.js';
 import { createDatabase } from '../support/postgres.js';
 import { serve } from '../support/program.js';
 import { canStartRedis, startRedis } from '../support/redis.js';
@@ -12,8 +13,8 @@ import { transports } from '../support/wire.js';
 import { clients } from './client.js';
 import type { Operation, Subscriber } from './subscriber.js';
 
-// An EventSource comes back after three seconds; the rest is for a machine that is busy with something else.
-const PATIENCE = { timeout: 25_000, interval: 250 };
+// Each look writes the life of a session.
+const UNHURRIED = { interval: 250 };
 
 const MOVES = 'subscription ($after: SafeInt) { sessionTransitioned(after: $after) { position session { id } to } }';
 
@@ -74,7 +75,8 @@ async function setScene(keep: <Part extends AsyncDisposable>(part: Part) => Part
   const redis = keep(await startRedis());
   const writer = keep(await startApp({ databaseUrl: database.url, redisUrl: redis.url }));
   const env = { DATABASE_URL: database.url, REDIS_URL: redis.url };
-  let server = await serve(env);
+  const port = String(await freePort());
+  let server = await serve(env, port);
   // In its place whatever is started again: clients are closed while they have it, since one that seeks it cannot be.
   keep({ [Symbol.asyncDispose]: () => server[Symbol.asyncDispose]() });
   const relay = keep(await openRelay(server.url));
@@ -91,7 +93,7 @@ async function setScene(keep: <Part extends AsyncDisposable>(part: Part) => Part
       server.process.kill(signal);
       const { code } = await server.ended;
       await write(writer.url);
-      server = await serve(env, new URL(server.url).port);
+      server = await serve(env, port);
       return code;
     },
     /** Resolves when all have received what is written by now, while more is written; rejects with those that have not. */
@@ -103,12 +105,12 @@ async function setScene(keep: <Part extends AsyncDisposable>(part: Part) => Part
           [entries, moves].some((items) => (items.at(-1)?.position ?? 0) < mark);
         return receivers.filter(isBehind).map(({ name }) => name);
       };
-      await expect.poll(writeAndLook, PATIENCE).toEqual([]);
+      await expect.poll(writeAndLook, UNHURRIED).toEqual([]);
     },
   };
 }
 
-describe.skipIf(!canStartRedis)('subscribers that resume by their own means', { timeout: 60_000 }, () => {
+describe.skipIf(!canStartRedis)('subscribers that resume by their own means', () => {
   let scene: Awaited<ReturnType<typeof setScene>>;
   const opened: AsyncDisposable[] = [];
   beforeAll(async () => {
@@ -143,8 +145,8 @@ describe.skipIf(!canStartRedis)('subscribers that resume by their own means', { 
     const received = scene.receivers.filter(({ name }) => name === client);
     expect(received).toHaveLength(2);
     for (const it of received) {
-      await expect.poll(() => it.entries.at(-1)?.position, PATIENCE).toBe(log.length);
-      await expect.poll(() => it.moves.at(-1)?.position, PATIENCE).toBe(moves.at(-1)?.position);
+      await expect.poll(() => it.entries.at(-1)?.position, UNHURRIED).toBe(log.length);
+      await expect.poll(() => it.moves.at(-1)?.position, UNHURRIED).toBe(moves.at(-1)?.position);
       // Some clients ask for the names of types as well.
       expect(it.entries).toMatchObject(log);
       expect(it.moves).toMatchObject(moves);

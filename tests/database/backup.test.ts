@@ -66,7 +66,7 @@ async function expectToGoOn(databaseUrl: string, kept: readonly Entry[]): Promis
 }
 
 describe('a backup', () => {
-  it.skipIf(!canStartMachine)('by pg_dump goes on where it is restored', { timeout: 60_000 }, async () => {
+  it.skipIf(!canStartMachine)('by pg_dump goes on where it is restored', async () => {
     await using machine = await startMachine();
     const [original, restored] = [machine.urlOf('original'), machine.urlOf('restored')];
     for (const name of ['original', 'restored']) await query(machine.urlOf('postgres'), `CREATE DATABASE ${name}`);
@@ -80,7 +80,7 @@ describe('a backup', () => {
     await expectToGoOn(restored, kept);
   });
 
-  it('by a copy of the stopped data folder goes on where it is started', { timeout: 60_000 }, async () => {
+  it('by a copy of the stopped data folder goes on where it is started', async () => {
     const home = await mkdtemp(path.join(tmpdir(), 'lifeline-copy-'));
     await chmod(home, 0o755);
     const [dataDir, copy] = [path.join(home, 'data'), path.join(home, 'copy')];

@@ -3,7 +3,7 @@ import { createServer, type AddressInfo } from 'node:net';
 import { describe, expect, test } from 'vitest';
 import { openDatabase } from '../../src/database/client.js';
 import { createDatabase } from '../support/postgres.js';
-import { query } from '../support/sql.js';
+import { hold, query } from '../support/sql.js';
 
 describe('a database client', () => {
   test('runs in UTC as lifeline, whatever the server is set to', async () => {
@@ -44,11 +44,15 @@ describe('a database client', () => {
 
   test('tells who waits too long for a connection, and who finds no server, by a code of PostgreSQL', async () => {
     await using database = await createDatabase();
-    const { prisma, writer, close } = openDatabase(database.url, { poolSize: 1, acquireTimeoutMs: 200 });
+    const { prisma, writer, close } = openDatabase(database.url, { poolSize: 1, acquireTimeoutMs: 2_000 });
     await Promise.all([prisma.project.count(), writer.project.count()]);
-    const busy = Promise.all([prisma, writer].map((it) => it.$queryRaw`SELECT pg_sleep(0.6)::text`));
-    await expect(prisma.project.count()).rejects.toThrow('57014');
-    await expect(writer.$transaction((tx) => tx.project.count())).rejects.toThrow('57014');
+    await using holder = await hold(database.url, 'LOCK TABLE projects');
+    const busy = Promise.all([prisma, writer].map((it) => it.project.count()));
+    await Promise.all([
+      expect(prisma.project.count()).rejects.toThrow('57014'),
+      expect(writer.$transaction((tx) => tx.project.count())).rejects.toThrow('57014'),
+    ]);
+    await holder.release();
     await busy;
     await close();
 
@@ -64,15 +68,20 @@ describe('a database client', () => {
 
   test('has connections apart for reads, for writes, for the log and for its own questions', async () => {
     await using database = await createDatabase();
-    const { prisma, writer, tail, ask, usage, close } = openDatabase(database.url, { poolSize: 1 });
-    const blocked = Promise.all([prisma, prisma, prisma].map((it) => it.$queryRaw`SELECT pg_sleep(1)::text`));
+    const { prisma, writer, tail, ask, usage, close } = openDatabase(database.url, {
+      poolSize: 1,
+      acquireTimeoutMs: 30_000,
+    });
+    await using holder = await hold(database.url, 'LOCK TABLE sessions');
+    const blocked = Promise.all([prisma, prisma, prisma].map((it) => it.session.count()));
     await expect.poll(() => usage().read).toEqual({ used: 1, idle: 0, waiting: 2 });
 
     expect(await writer.project.count()).toBe(0);
     expect(await tail.project.count()).toBe(0);
     expect(await ask('SELECT 1 AS one')).toEqual([{ one: 1 }]);
-    expect(usage().read.waiting).toBeGreaterThan(0);
+    expect(usage().read).toEqual({ used: 1, idle: 0, waiting: 2 });
 
+    await holder.release();
     await blocked;
     await close();
   });

@@ -63,7 +63,7 @@ describe('an embedded PostgreSQL', () => {
     await stop();
   });
 
-  test('stops within 5 s while clients are connected', async () => {
+  test('stops while clients are connected', async () => {
     const { url, stop } = await startEmbedded({ dataDir, log });
     const client = new pg.Client(url);
     await client.connect();
@@ -71,10 +71,8 @@ describe('an embedded PostgreSQL', () => {
     client.on('error', ({ message }) => losses.push(message));
     const pid = await postmaster();
 
-    const begun = performance.now();
     await stop();
 
-    expect(performance.now() - begun).toBeLessThan(5_000);
     expect(await isRunning(pid)).toBe(false);
     expect(losses).toContain('terminating connection due to administrator command');
   });
@@ -125,7 +123,7 @@ describe('after a kill -9', () => {
     const pid = await postmaster();
 
     await kill(holder);
-    await expect.poll(() => isRunning(pid), { timeout: 10_000 }).toBe(false);
+    await expect.poll(() => isRunning(pid)).toBe(false);
 
     const { url, stop } = await startEmbedded({ dataDir, log });
     expect(await query(url, 'SELECT kept FROM notes')).toEqual([{ kept: 1 }]);

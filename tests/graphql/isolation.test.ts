@@ -256,9 +256,7 @@ describe('what happens in another project', () => {
       await mine.live(`mine-${round}`);
     };
     // Once everybody has heard of something they are all there, also those who are told of nothing before it happens.
-    await expect
-      .poll(async () => (await happen(), [...bare, ...there].filter(isSilent)), { timeout: 20_000 })
-      .toEqual([]);
+    await expect.poll(async () => (await happen(), [...bare, ...there].filter(isSilent))).toEqual([]);
     await happen();
     for (const [tenant, feeds] of [
       [mine, bare],

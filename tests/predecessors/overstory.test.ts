@@ -106,9 +106,9 @@ showCapabilities('overstory', {
 
   'updateState to stalled': async (api) => {
     const id = await startIn(api, 'WORKING');
-    await fallSilent(api, id, 299);
+    await fallSilent(api, id, 200);
     expect(await api.read(id, 'state')).toEqual({ state: 'WORKING' });
-    await fallSilent(api, id, 2);
+    await fallSilent(api, id, 101);
     expect(await api.read(id, 'state isLive')).toEqual({ state: 'STALLED', isLive: true });
     await api.act('heartbeat', { sessionId: id }, 'recommendedAction');
     expect(await api.read(id, 'state')).toEqual({ state: 'WORKING' });

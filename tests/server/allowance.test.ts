@@ -41,7 +41,7 @@ async function newKey() {
   };
   let made = await asked();
   // The admin's own allowance is as small.
-  await expect.poll(async () => (made ??= await asked()), { timeout: 5_000 }).toBeTruthy();
+  await expect.poll(async () => (made ??= await asked())).toBeTruthy();
   return bearer(made?.createApiKey.secret ?? '');
 }
 

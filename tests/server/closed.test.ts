@@ -1,7 +1,4 @@
 // A server as it stands on a network: what it shows to whoever has a key, and to whoever has none.
-import { createServer } from 'node:net';
-import { once } from 'node:events';
-import type { AddressInfo } from 'node:net';
 import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { App } from '../../src/app.js';
@@ -18,8 +15,6 @@ let metricsUrl: string;
 const logged: { address?: string; msg: string }[] = [];
 
 beforeAll(async () => {
-  const metricsPort = await freePort();
-  metricsUrl = `http://127.0.0.1:${metricsPort}/metrics`;
   const env = {
     LIFELINE_AUTH: 'required',
     LIFELINE_ADMIN_KEY: ADMIN_KEY,
@@ -28,18 +23,10 @@ beforeAll(async () => {
     LIFELINE_TRUST_PROXY: '127.0.0.1,10.0.0.0/8',
   };
   const log = pino({ level: 'info' }, { write: (line) => logged.push(JSON.parse(line) as (typeof logged)[number]) });
-  app = await startApp({ env, log, metricsPort });
+  app = await startApp({ env, log, metricsPort: '0' });
+  [metricsUrl = ''] = /http:\S+\/metrics/.exec(logged.map(({ msg }) => msg).join('\n')) ?? [];
 });
 afterAll(() => app.close());
-
-async function freePort(): Promise<string> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return String(port);
-}
 
 describe.each(Object.entries(asks))('over %s', (_, ask: Ask) => {
   it.each([

@@ -8,6 +8,7 @@ import { startApp } from '../support/app.js';
 import { createDatabase } from '../support/postgres.js';
 import { probe } from '../support/probe.js';
 import { hold, query } from '../support/sql.js';
+import { waitingIn } from '../support/wait.js';
 import { posted, send } from '../support/wire.js';
 
 /** Work that ends when it is told to. */
@@ -85,7 +86,7 @@ describe('a server with more mutations than it has places', () => {
 
   it('says so once, and once that it is over', async () => {
     expect(told('what is beyond is refused')).toHaveLength(1);
-    await expect.poll(() => told('nobody is refused any more').length, { timeout: 10_000 }).toBe(1);
+    await expect.poll(() => told('nobody is refused any more').length).toBe(1);
     const [line = ''] = told('nobody is refused any more');
     expect(JSON.parse(line)).toMatchObject({ operation: 'mutation', refused: expect.any(Number) as number });
     expect(told('what is beyond is refused')).toHaveLength(1);
@@ -114,9 +115,3 @@ describe('health', () => {
     expect([status, JSON.parse(text)]).toMatchObject([503, { status: 'unavailable', migrations: 'pending' }]);
   });
 });
-
-/** How many statements wait for locks in this database. */
-async function waitingIn(url: string): Promise<number> {
-  const waiting = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
-  return (await query(url, waiting)).length;
-}

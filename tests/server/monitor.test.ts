@@ -80,7 +80,7 @@ beforeAll(async () => {
   scenes = new Map(await Promise.all(kinds.map(async (kind) => [kind, await setScene(kind)] as const)));
   before = await writeSession();
   const present = [...scenes.values()].flatMap(({ early, cut, slow }) => [early, cut, slow]);
-  await vi.waitFor(() => expect(present.map(lastOf)).toEqual(present.map(() => before)), 10_000);
+  await vi.waitFor(() => expect(present.map(lastOf)).toEqual(present.map(() => before)), 30_000);
   for (const { slowLine } of scenes.values()) slowLine.stall();
 
   const folder = keep(await makeFolder());

@@ -2,7 +2,7 @@ import { createServer, type Server } from 'node:http';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { exportJWK, generateKeyPair, SignJWT, UnsecuredJWT, type JWK, type JWTPayload } from 'jose';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { tokenVerifier, type VerifyToken } from '../../src/server/token.js';
 import { startApp } from '../support/app.js';
 import { asks, bearer, openSocket } from '../support/credential.js';
@@ -151,13 +151,13 @@ describe('a server that trusts an issuer', () => {
   });
 
   it('closes what a token has opened when that expires', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    onTestFinished(() => void vi.useRealTimers());
     await using app = await start();
-    const socket = openSocket(
-      app.url,
-      { query: 'subscription { log { position } }' },
-      bearer(await token({ expires: seconds() + 2 })),
-    );
+    const log = { query: 'subscription { log { position } }' };
+    const socket = openSocket(app.url, log, bearer(await token({ expires: '1h' })));
     await expect.poll(socket.received).toBe(1);
+    vi.advanceTimersByTime(3_600_000);
     expect(await socket.over).toBe(4401);
   });
 });

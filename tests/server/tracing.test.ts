@@ -45,7 +45,7 @@ const attribute = ({ attributes }: Pick<Span, 'attributes'>, name: string): stri
 /** The span of that operation, once it has arrived. */
 async function spanOf(name: string): Promise<Span> {
   const find = (): Span | undefined => spans().find((span) => attribute(span, 'graphql.operation.name') === name);
-  await expect.poll(find, { timeout: 10_000 }).toBeDefined();
+  await expect.poll(find).toBeDefined();
   return find()!;
 }
 
@@ -130,7 +130,7 @@ describe('a trace', () => {
     let said = '';
     lonely.process.stderr.on('data', (chunk) => (said += String(chunk)));
     for (const name of ['One', 'Two']) await send(lonely.url, posted(start(name)));
-    await expect.poll(() => said, { timeout: 10_000 }).toContain('traces are lost');
+    await expect.poll(() => said).toContain('traces are lost');
     lonely.process.kill('SIGTERM');
     const { code, stderr } = await lonely.ended;
     expect([code, stderr.match(/traces are lost/g)]).toEqual([0, ['traces are lost']]);

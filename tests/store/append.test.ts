@@ -78,7 +78,7 @@ describe('an append to a session that works', () => {
 
     const { position } = await append(me, session, [{}, {}]);
 
-    await expect.poll(() => heard, { timeout: 10_000 }).toContain(Number(position));
+    await expect.poll(() => heard).toContain(Number(position));
   });
 
   test('leaves no gap where one of its events is there already, or its cause is not', async () => {

@@ -27,7 +27,7 @@ async function readTo(follower: Follower, position: bigint): Promise<{ batches: 
 
 /** Resolves once this process has read the log up to there. */
 const readUp = ({ projectId }: Caller, position: bigint) =>
-  expect.poll(() => store.tail(projectId).head, { interval: 5, timeout: 10_000 }).toBe(position);
+  expect.poll(() => store.tail(projectId).head, { interval: 5 }).toBe(position);
 
 describe('a follower', () => {
   test('from 0 is given what is there, and then what comes: each once and in order', async () => {
@@ -192,7 +192,7 @@ describe('a follower', () => {
     const next = follower.next();
 
     await database.prisma.$executeRaw`ALTER TABLE events RENAME COLUMN metadata TO gone`;
-    await expect.poll(() => lines.map(({ level }) => level), { timeout: 10_000 }).toEqual([50]);
+    await expect.poll(() => lines.map(({ level }) => level)).toEqual([50]);
     await database.prisma.$executeRaw`ALTER TABLE events RENAME COLUMN gone TO metadata`;
     const position = await append(me, session);
 
@@ -277,8 +277,8 @@ describe('a hundred followers', () => {
       for (const { events } of batches) expect(events.at(-1)!.position).toBe(position);
     }
 
-    // A hint that arrives while the tail reads lets it read once more.
-    expect(reads()).toBeLessThanOrEqual(10);
+    // A hint that arrives while the tail reads lets it read once more, and so does each second that passes.
+    expect(reads()).toBeLessThan(followers.length);
     expect(store.tail(me.projectId).followers).toBe(100);
     await Promise.all(followers.map((follower) => follower.return()));
     expect(store.tail(me.projectId).followers).toBe(0);

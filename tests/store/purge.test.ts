@@ -140,7 +140,8 @@ describe('a purge', () => {
     const old = await start(me, { agentName: 'coder' });
     await end(me, old);
     const cutoff = new Date((await read(old)).endedAt!.getTime() + 1);
-    await expect.poll(() => store.now() > cutoff).toBe(true);
+    const isPast = () => database.prisma.$queryRaw`SELECT now() > ${cutoff} AS past`;
+    await expect.poll(isPast).toEqual([{ past: true }]);
     const other = await start(me, { agentName: 'other' });
     const young = await start(me, { agentName: 'coder' });
     for (const session of [young, other]) await end(me, session);

@@ -1,5 +1,5 @@
 import { pino } from 'pino';
-import { afterAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { memoryBus } from '../../src/bus/memory.js';
 import { openDatabase } from '../../src/database/client.js';
 import { encodeId } from '../../src/domain/id.js';
@@ -12,7 +12,7 @@ import { untilWaiting } from '../support/wait.js';
 import { INTERVAL_MS, openWatch } from '../support/watch.js';
 
 const watch = await openWatch();
-const { store, database, url, newCaller, read, look, working, rewrite, age } = watch;
+const { store, database, url, newCaller, read, look, working, rewrite, age, pass } = watch;
 afterAll(() => watch[Symbol.asyncDispose]());
 beforeEach(() => watch.listenForADay());
 
@@ -39,10 +39,10 @@ describe('a sweep', () => {
     );
     await age(stalled, 301);
     await look();
-    await age(stalled, 59);
+    await age(stalled, 30);
 
     expect(await look()).toEqual({ suspects: 0, verdicts: 0 });
-    await age(stalled, 1);
+    await age(stalled, 30);
     expect(await look()).toEqual({ suspects: 1, verdicts: 1 });
     expect(await read(stalled)).toMatchObject({ state: 'STALLED', escalationLevel: 1 });
     expect(await look()).toEqual({ suspects: 0, verdicts: 0 });
@@ -52,25 +52,28 @@ describe('a sweep', () => {
     const me = await newCaller();
     const [first] = (await silent(me, 2)) as [Session];
     const read = async () => {
-      const [row] = await database.prisma.$queryRaw<{ ticks: number; hearing: Date }[]>`
-        SELECT extract(epoch FROM ticked_at)::float8 * 1000 AS "ticks", hearing_since AS "hearing" FROM watchdog`;
+      const [row] = await database.prisma.$queryRaw<{ tickedAt: Date; hearingSince: Date }[]>`
+        SELECT ticked_at AS "tickedAt", hearing_since AS "hearingSince" FROM watchdog`;
       if (!row) throw new Error('no tick');
-      return row;
+      return { tickedAt: row.tickedAt.getTime(), hearingSince: row.hearingSince.getTime() };
     };
-    const intervalMs = 300;
-    await rewrite('UPDATE watchdog SET ticked_at = now()');
-    const before = await read();
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+    onTestFinished(() => void vi.useRealTimers());
 
     await using lock = await held(first);
-    const sweeping = sweep(store, { intervalMs });
+    const sweeping = look();
     await untilWaiting(database, 1);
-    await expect
-      .poll(async () => (await read()).ticks, { timeout: 2_500 })
-      .toBeGreaterThan(before.ticks + 3 * intervalMs);
+    const before = await read();
+    for (let interval = 1; interval <= 4; interval++) {
+      await pass(INTERVAL_MS / 1000);
+      const { tickedAt } = await read();
+      vi.advanceTimersByTime(INTERVAL_MS);
+      await expect.poll(async () => (await read()).tickedAt, { interval: 10 }).toBeGreaterThan(tickedAt);
+    }
     await lock.release();
     await sweeping;
 
-    expect((await read()).hearing).toEqual(before.hearing);
+    expect((await read()).hearingSince).toBe(before.hearingSince - 4 * INTERVAL_MS);
   });
 
   test('goes on where somebody holds a suspect, says so, and has ticked', async () => {

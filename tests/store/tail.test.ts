@@ -48,7 +48,7 @@ describe('the tail of a log', () => {
     expect([tail.followers, listening]).toEqual([1, [projectId]]);
     leave[0]!();
     expect(tail.followers).toBe(0);
-    await expect.poll(() => listening, { timeout: 10_000 }).toEqual([]);
+    await expect.poll(() => listening).toEqual([]);
   });
 
   test('begins anew after its last follower has left', async () => {
@@ -79,7 +79,7 @@ describe('the tail of a log', () => {
 
     expect([tail.followers, tail.head]).toEqual([1, position]);
     leave();
-    await expect.poll(() => listening, { timeout: 10_000 }).toEqual([]);
+    await expect.poll(() => listening).toEqual([]);
   });
 
   test('gives what comes after a cursor, and null for what it no longer has at hand', async () => {
@@ -87,7 +87,7 @@ describe('the tail of a log', () => {
     const tail = store.tail(me.projectId);
     const leave = await tail.follow();
     for (let total = 0; total < 2_500;) total = Number(await record(me, 500));
-    await expect.poll(() => tail.head, { interval: 5, timeout: 10_000 }).toBe(2_500n);
+    await expect.poll(() => tail.head, { interval: 5 }).toBe(2_500n);
 
     expect(positionsOf(tail.since(2_498n))).toEqual([2_499, 2_500]);
     expect(tail.since(2_500n)).toEqual([]);
@@ -101,7 +101,7 @@ describe('the tail of a log', () => {
     const tail = store.tail(me.projectId);
     const leave = await tail.follow();
     for (let total = 0; total < 40;) total = Number(await record(me, 10, 250 * 1024));
-    await expect.poll(() => tail.head, { interval: 5, timeout: 10_000 }).toBe(40n);
+    await expect.poll(() => tail.head, { interval: 5 }).toBe(40n);
 
     expect(tail.since(7n)).toBeNull();
     expect(positionsOf(tail.since(8n))).toHaveLength(32);

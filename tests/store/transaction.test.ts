@@ -37,8 +37,8 @@ describe('a transaction', () => {
     });
 
     expect(position).toBe(2n);
-    await expect.poll(() => heard, { timeout: 10_000 }).toEqual([2]);
-    await expect.poll(() => read, { timeout: 10_000 }).toEqual([2]);
+    await expect.poll(() => heard).toEqual([2]);
+    await expect.poll(() => read).toEqual([2]);
   });
 
   test('that writes nothing announces nothing, and answers with the position of the log', async () => {
