@@ -160,7 +160,7 @@ export async function load(databaseUrl: string, sizes: Sizes, say: (line: string
     for (const statement of STATEMENTS(project.id, sizes)) {
       const begun = performance.now();
       const { rowCount } = await client.query(statement);
-      if (rowCount) say(`  ${statement.trim().slice(0, 28)}… ${rowCount} rows, ${seconds(begun)} s`);
+      if (rowCount) say(`  ${/^[A-Z ]*\w+/.exec(statement.trim())?.[0]}: ${rowCount} rows, ${seconds(begun)} s`);
     }
     await client.query('COMMIT');
     await client.query('VACUUM (ANALYZE)');

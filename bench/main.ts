@@ -2,6 +2,7 @@
 import { parseArgs } from 'node:util';
 import { runCaller } from './caller.js';
 import type { Case } from './case.js';
+import { runFloor } from './floor.js';
 import { openPlace, type Place } from './place.js';
 import { lineOf, writeResults } from './result.js';
 import { measure, type Result } from './round.js';
@@ -38,8 +39,11 @@ async function take(each: Case, place: Place): Promise<Result> {
   return result;
 }
 
-if (process.argv[2] === 'caller') {
+const [, , kind, ...rest] = process.argv;
+if (kind === 'caller') {
   runCaller();
+} else if (kind === 'floor') {
+  await runFloor(rest);
 } else {
   const { values } = parseArgs({
     options: { quick: { type: 'boolean', default: false }, case: { type: 'string', default: '' } },

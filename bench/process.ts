@@ -10,7 +10,7 @@ export async function inspected(): Promise<{ env: { NODE_OPTIONS: string }; port
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
   server.close();
-  return { env: { NODE_OPTIONS: `--inspect=127.0.0.1:${port}` }, port };
+  return { env: { NODE_OPTIONS: `--inspect=127.0.0.1:${port} --inspect-publish-uid=http` }, port };
 }
 
 /** The bytes of the heap after everything that is garbage has been collected. */

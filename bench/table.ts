@@ -1,5 +1,23 @@
+import { appendCases } from './append.js';
 import type { Case } from './case.js';
-import { trivialCases } from './trivial.js';
+import { checkpointCases } from './checkpoint.js';
+import { fanoutCases } from './fanout.js';
+import { heartbeatCases } from './heartbeat.js';
+import { latencyCases } from './latency.js';
+import { resumeCases } from './resume.js';
+import { startCases } from './start.js';
+import { transitionCases } from './transition.js';
+import { watchdogCases } from './watchdog.js';
 
 /** All that is measured, in the order of the table. */
-export const cases: readonly Case[] = [...trivialCases];
+export const cases: readonly Case[] = [
+  ...heartbeatCases,
+  ...transitionCases,
+  ...appendCases,
+  ...checkpointCases,
+  ...fanoutCases,
+  ...latencyCases,
+  ...resumeCases,
+  ...watchdogCases,
+  ...startCases,
+];

@@ -1,0 +1,112 @@
+// What an agent keeps of its work, 64 KiB of it: the store, beside the checkpointer of LangGraph, which the bench installs
+// for itself.
+import pg from 'pg';
+import { newId } from '../src/domain/id.js';
+import { createCheckpoint } from '../src/store/checkpoint.js';
+import { saveState } from '../src/store/savedState.js';
+import { addAgents } from './agent.js';
+import type { Case, Side } from './case.js';
+import { importGuest, installGuest } from './guest.js';
+import type { Place } from './place.js';
+import { AT_ONCE, callerIn, openBoth, part, throughput, type Both } from './store.js';
+
+const PACKAGES = {
+  '@langchain/core': '1.2.13',
+  '@langchain/langgraph-checkpoint': '1.1.5',
+  '@langchain/langgraph-checkpoint-postgres': '1.0.5',
+};
+const BYTES = 64 * 1024;
+
+/** Messages as agents exchange them, no two alike. */
+function work(): object {
+  const messages: object[] = [];
+  for (let index = 0, bytes = 0; bytes < BYTES; index++) {
+    const words = Array.from({ length: 60 }, (_, word) => ((index * 7919 + word * 104_729) % 99_991).toString(36));
+    const message = { id: index, role: index % 2 ? 'assistant' : 'user', content: words.join(' ') };
+    messages.push(message);
+    bytes += JSON.stringify(message).length + 1;
+  }
+  return { messages };
+}
+const WORK = work();
+
+/** Of the checkpointer, as much as is used here. */
+interface Saver {
+  setup(): Promise<void>;
+  put(config: object, checkpoint: object, metadata: object, newVersions: object): Promise<unknown>;
+}
+interface Guest {
+  readonly PostgresSaver: new (pool: pg.Pool, serializer: undefined, options: { schema: string }) => Saver;
+}
+
+/** Puts the work as the next checkpoint of a thread of the worker's own, as a graph does at each step. */
+async function langGraph({ databaseUrl, seconds }: Place): Promise<{ side: Side; close: () => Promise<void> }> {
+  const folder = await installGuest('langgraph', PACKAGES);
+  const { PostgresSaver } = await importGuest<Guest>(folder, '@langchain/langgraph-checkpoint-postgres');
+  const pool = new pg.Pool({ connectionString: databaseUrl, max: AT_ONCE });
+  // Its tables are called as some of ours.
+  const saver = new PostgresSaver(pool, undefined, { schema: 'langgraph' });
+  await saver.setup();
+  const last = Array.from({ length: AT_ONCE }, () => ({
+    thread: newId(),
+    id: undefined as string | undefined,
+    step: 0,
+  }));
+  const side = throughput(seconds, async (worker) => {
+    const at = part(last, worker);
+    const [config, id] = [{ configurable: { thread_id: at.thread, checkpoint_ns: '', checkpoint_id: at.id } }, newId()];
+    const versions = { work: ++at.step };
+    const checkpoint = {
+      v: 4,
+      id,
+      ts: new Date().toISOString(),
+      channel_values: { work: WORK },
+      channel_versions: versions,
+      versions_seen: {},
+    };
+    await saver.put(config, checkpoint, { source: 'loop', step: at.step, parents: {} }, versions);
+    at.id = id;
+  });
+  return { side, close: () => pool.end() };
+}
+
+type Keep = (both: Both, projectId: string, ids: readonly string[]) => (worker: number) => Promise<unknown>;
+
+const kept = (name: string, keep: Keep): Case => ({
+  name: `${name} of 64 KiB, the store`,
+  against: 'LangGraph’s checkpointer for PostgreSQL, put',
+  unit: 'saves/s',
+  better: 'higher',
+  mark: 1,
+  async sides(place) {
+    const { databaseUrl, samples, seconds } = place;
+    const projectId = samples.project.id;
+    const theirs = await langGraph(place);
+    const both = await openBoth(databaseUrl);
+    const ids = await addAgents(databaseUrl, { projectId, count: AT_ONCE });
+    return {
+      ours: throughput(seconds, keep(both, projectId, ids)),
+      theirs: theirs.side,
+      async close() {
+        await both.close();
+        await theirs.close();
+      },
+    };
+  },
+});
+
+const saved = kept('saveState', ({ store }, projectId, ids) => {
+  const versions = ids.map((): number | null => null);
+  return async (worker) => {
+    const input = { sessionId: part(ids, worker), expectedVersion: versions[worker] ?? null, contextVariables: WORK };
+    const { savedState } = await saveState(store, callerIn(projectId), input);
+    versions[worker] = savedState.version;
+  };
+});
+
+const taken = kept('createCheckpoint', ({ store }, projectId, ids) => (worker) => {
+  const input = { sessionId: part(ids, worker), type: 'AUTOMATIC', trigger: 'STEP_COMPLETE', workState: WORK } as const;
+  return createCheckpoint(store, callerIn(projectId), input);
+});
+
+export const checkpointCases: readonly Case[] = [saved, taken];
