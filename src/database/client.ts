@@ -3,6 +3,7 @@ import type pg from 'pg';
 import type { Logger } from 'pino';
 import { PrismaClient } from '../generated/prisma/client.js';
 import { openPool, type Pool, type PoolUsage } from './pool.js';
+import { statementNames } from './statement.js';
 
 // The one door to what Prisma generates: nobody else imports from src/generated/prisma.
 export * from '../generated/prisma/client.js';
@@ -63,7 +64,7 @@ export function openDatabase(url: string, options: DatabaseOptions = {}): Databa
   };
   const client = ({ pool }: Pool): PrismaClient => {
     const prisma = new PrismaClient({
-      adapter: new PrismaPg(pool, { onConnectionError: onLoss }),
+      adapter: new PrismaPg(pool, { onConnectionError: onLoss, statementNameGenerator: nameOf }),
       log: onQuery ? [{ emit: 'event', level: 'query' }] : [],
       // Prisma gives up on a busy pool after 2 s and on a transaction after 5 s: a burst should wait its turn, not fail. The
       // pool gives up first: a connection that came after Prisma had would be nobody's.
@@ -73,6 +74,7 @@ export function openDatabase(url: string, options: DatabaseOptions = {}): Databa
     return prisma;
   };
 
+  const nameOf = statementNames();
   const pools = { read: open(poolSize), write: open(poolSize), tail: open(TAIL_CONNECTIONS) };
   const questions = open(OWN_QUESTIONS);
   const [prisma, writer, tail] = [client(pools.read), client(pools.write), client(pools.tail)];
