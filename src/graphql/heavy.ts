@@ -1,10 +1,9 @@
 // What may weigh as much as a thousand other columns is read where a document asks for it, and no more of it than an answer
 // can carry: a page that would weigh more is shorter than it was asked to be, and goes on where it ends.
-import { isObjectType, type GraphQLSchema } from 'graphql';
 import { columnsOfModel } from './builder.js';
 
 /** By type, the columns that are documents. */
-const HEAVY: Readonly<Record<string, readonly string[]>> = {
+export const HEAVY: Readonly<Record<string, readonly string[]>> = {
   Session: ['metadata'],
   Run: ['metadata'],
   Event: ['data', 'metadata'],
@@ -26,24 +25,6 @@ export const WEIGHED = { id: true, sizeBytes: true } as const;
 export interface Weighed {
   readonly id: string;
   readonly sizeBytes: number;
-}
-
-/**
- * Has Pothos select the heavy columns only for the fields that show them. Told to the schema and not to the builder: there,
- * every row that did not come by one of its own queries would be read again.
- */
-export function selectLightly(schema: GraphQLSchema): GraphQLSchema {
-  for (const [name, heavy] of Object.entries(HEAVY)) {
-    const type = schema.getType(name);
-    if (!isObjectType(type)) throw new Error(`there is no type ${name}`);
-    type.extensions = { ...type.extensions, pothosPrismaTypeSelection: { select: columnsOf(name, heavy) } };
-    for (const column of heavy) {
-      const field = type.getFields()[column];
-      if (!field) throw new Error(`there is no field ${name}.${column}`);
-      field.extensions = { ...field.extensions, pothosPrismaSelect: { [column]: true } };
-    }
-  }
-  return schema;
 }
 
 /** To select the columns of a type: all but the ones that are left out. */

@@ -1,6 +1,6 @@
 import type { GraphQLSchema } from 'graphql';
 import { builder } from './builder.js';
-import { selectLightly } from './heavy.js';
+import { selectLightly } from './column.js';
 import { rejectWhatThrows } from './rejection.js';
 import './apiKey.js';
 import './approval.js';
