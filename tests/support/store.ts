@@ -35,7 +35,9 @@ export async function openStore({
   const own = await createDatabase();
   const { url } = own;
   const statements: string[] = [];
-  const database = openDatabase(url, { poolSize, onQuery: (sql) => statements.push(sql) });
+  // Of many that meet, the last waits for all others to have a connection: on a busy machine for longer than a request may.
+  const acquireTimeoutMs = 60_000;
+  const database = openDatabase(url, { poolSize, acquireTimeoutMs, onQuery: (sql) => statements.push(sql) });
   const store = await createStore({ database, bus, log: pino({ level: 'silent' }) });
 
   async function callerOf(slug: string): Promise<Caller> {
