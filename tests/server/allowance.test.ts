@@ -1,7 +1,7 @@
 // What each caller may ask of a server: how often, and by how many WebSockets.
 import { once } from 'node:events';
 import type { IncomingMessage } from 'node:http';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { WebSocket } from 'ws';
 import type { App } from '../../src/app.js';
 import { startApp } from '../support/app.js';
@@ -18,6 +18,8 @@ const MAX_ADDRESS_SOCKETS = 5;
 let app: App;
 
 beforeAll(async () => {
+  // Nothing is granted while requests are under way, however long that takes.
+  vi.useFakeTimers({ toFake: ['performance'] });
   app = await startApp({
     env: {
       LIFELINE_AUTH: 'required',
@@ -29,20 +31,20 @@ beforeAll(async () => {
     },
   });
 });
-afterAll(() => app.close());
+afterAll(async () => {
+  await app.close();
+  vi.useRealTimers();
+});
 
 const CREATE = 'mutation { createApiKey(input: { name: "same", role: OBSERVER }) { secret } }';
 
 /** A key that has asked for nothing yet; all of them have one name. */
 async function newKey() {
-  const asked = async () => {
-    const reply = await asks.HTTP(app.url, { query: CREATE }, ADMIN);
-    return 'result' in reply ? (reply.result.data as { createApiKey: { secret: string } } | null | undefined) : null;
-  };
-  let made = await asked();
   // The admin's own allowance is as small.
-  await expect.poll(async () => (made ??= await asked())).toBeTruthy();
-  return bearer(made?.createApiKey.secret ?? '');
+  vi.advanceTimersByTime(1_000);
+  const reply = await asks.HTTP(app.url, { query: CREATE }, ADMIN);
+  if (!('result' in reply)) throw new Error('no key was made');
+  return bearer((reply.result.data as { createApiKey: { secret: string } }).createApiKey.secret);
 }
 
 interface Message {
@@ -71,8 +73,8 @@ describe('a caller that asks too often', () => {
     const ask = (credential: object) => send(app.url, posted(VIEWER, headersOf(credential)));
     const answers = await Promise.all(Array.from({ length: BURST * 3 }, () => ask(key)));
     const refused = answers.filter(({ status }) => status === 429);
-    expect(answers.filter(({ status }) => status === 200).length).toBeGreaterThanOrEqual(BURST);
-    expect(refused.length).toBeGreaterThan(0);
+    expect(answers.filter(({ status }) => status === 200)).toHaveLength(BURST);
+    expect(refused).toHaveLength(BURST * 2);
     for (const { headers, text } of refused) {
       const { errors } = JSON.parse(text) as { errors: [{ extensions: { retryAfterMs: number } }] };
       expect(errors[0].extensions).toMatchObject({ code: 'RATE_LIMITED', retryable: true });
@@ -100,7 +102,7 @@ describe('a caller that asks too often', () => {
     const ended = () => received.filter(({ type }) => type === 'complete' || type === 'error');
     await expect.poll(ended).toHaveLength(BURST * 3);
     const refused = ended().filter(({ type }) => type === 'error');
-    expect(refused.length).toBeGreaterThan(0);
+    expect(refused).toHaveLength(BURST * 2);
     for (const { payload } of refused) {
       expect(payload?.[0]?.extensions).toMatchObject({ code: 'RATE_LIMITED', retryable: true });
     }
