@@ -1,16 +1,9 @@
 // What domain.md calls an invariant of the database: each is refused on direct SQL, whatever the code would do.
-import { afterAll, beforeEach, describe, expect, test } from 'vitest';
-import pg from 'pg';
+import { beforeEach, describe, expect, test } from 'vitest';
 import { newId } from '../../src/domain/id.js';
-import { createDatabase } from '../support/postgres.js';
+import { connectDirectly, refused } from '../support/direct.js';
 
-const database = await createDatabase();
-const client = new pg.Client(database.url);
-await client.connect();
-afterAll(async () => {
-  await client.end();
-  await database.drop();
-});
+const client = await connectDirectly();
 
 type Row = Record<string, unknown>;
 let project: string;
@@ -48,10 +41,6 @@ async function begin(row: Row = {}): Promise<string> {
 
 const change = (table: string, id: string, set: string) =>
   client.query(`UPDATE ${table} SET ${set} WHERE ${table === 'pulses' ? 'session_id' : 'id'} = '${id}'`);
-
-/** That the database refuses it by that constraint, index or trigger. */
-const refused = (attempt: Promise<unknown>, constraint: string) =>
-  expect(attempt).rejects.toMatchObject({ constraint });
 
 beforeEach(async () => {
   project = newId();

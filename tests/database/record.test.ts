@@ -1,16 +1,9 @@
 // The invariants of the records that hang on a session: each is refused on direct SQL, whatever the code would do.
-import { afterAll, beforeEach, describe, expect, test } from 'vitest';
-import pg from 'pg';
+import { beforeEach, describe, test } from 'vitest';
 import { newId } from '../../src/domain/id.js';
-import { createDatabase } from '../support/postgres.js';
+import { connectDirectly, refused } from '../support/direct.js';
 
-const database = await createDatabase();
-const client = new pg.Client(database.url);
-await client.connect();
-afterAll(async () => {
-  await client.end();
-  await database.drop();
-});
+const client = await connectDirectly();
 
 type Row = Record<string, unknown>;
 let project_id: string;
@@ -74,10 +67,6 @@ async function enterProject(): Promise<void> {
   project_id = newId();
   await client.query(`INSERT INTO projects (id, slug, name) VALUES ('${project_id}', '${project_id}', 'P')`);
 }
-
-/** That the database refuses it by that constraint, index or trigger. */
-const refused = (attempt: Promise<unknown>, constraint: string) =>
-  expect(attempt).rejects.toMatchObject({ constraint });
 
 beforeEach(async () => {
   await enterProject();

@@ -12,6 +12,7 @@ import { saveState } from '../../src/store/savedState.js';
 import { endSession } from '../../src/store/session.js';
 import { sendSignal } from '../../src/store/signal.js';
 import type { Caller, Session } from '../../src/store/store.js';
+import { addEvents } from '../support/event.js';
 import { openStore, typesOf } from '../support/store.js';
 import { untilWaiting } from '../support/wait.js';
 
@@ -345,15 +346,8 @@ describe('a purge among writers', () => {
 
   test('of 100,000 events lets them write on, and holds the log for a moment only', async () => {
     const me = await newCaller();
-    const { projectId } = me;
     const [doomed, writer] = [await start(me), await start(me)];
-    await database.prisma.$executeRaw`
-      INSERT INTO events (project_id, position, id, session_id, sequence, type, size_bytes)
-      SELECT ${projectId}::uuid, 2 + n, gen_random_uuid(), ${doomed.id}::uuid, 1 + n, 'PROGRESS', 4
-      FROM generate_series(1, 100000) n`;
-    await database.prisma.$executeRaw`
-      UPDATE pulses SET event_sequence = 100001 WHERE session_id = ${doomed.id}::uuid`;
-    await database.prisma.project.update({ where: { id: projectId }, data: { logPosition: 100_002n } });
+    await addEvents(database, doomed, 100_000);
     await end(me, doomed);
     const now = { purging: true };
     const purging = purge(me, {}).finally(() => (now.purging = false));

@@ -6,6 +6,7 @@ import { readLog } from '../../src/store/page.js';
 import { retain, type Retention } from '../../src/store/retention.js';
 import { endSession } from '../../src/store/session.js';
 import type { Caller, Session } from '../../src/store/store.js';
+import { addEvents } from '../support/event.js';
 import { openStore, typesOf } from '../support/store.js';
 
 const { store, database, newCaller, start, read, log, statements, ...fixture } = await openStore();
@@ -116,15 +117,8 @@ describe('retention', () => {
 
   test('of events goes in steps, each of them short of the whole', async () => {
     const me = await newCaller();
-    const { projectId } = me;
     const session = await start(me);
-    await database.prisma.$executeRaw`
-      INSERT INTO events (project_id, position, id, session_id, sequence, type, size_bytes)
-      SELECT ${projectId}::uuid, 1 + n, gen_random_uuid(), ${session.id}::uuid, 1 + n, 'PROGRESS', 4
-      FROM generate_series(1, 12000) n`;
-    await database.prisma.$executeRaw`
-      UPDATE pulses SET event_sequence = 12001 WHERE session_id = ${session.id}::uuid`;
-    await database.prisma.project.update({ where: { id: projectId }, data: { logPosition: 12_001n } });
+    await addEvents(database, session, 12_000);
     await end(me, session);
     await age(me, 31);
     statements.length = 0;

@@ -2,27 +2,18 @@ import { afterAll, describe, expect, test } from 'vitest';
 import { encodeId } from '../../src/domain/id.js';
 import { DOCUMENT_MAX_BYTES } from '../../src/domain/limits.js';
 import { saveState, type SaveStateInput } from '../../src/store/savedState.js';
-import { resumeSession, suspendSession } from '../../src/store/suspension.js';
 import { endSession } from '../../src/store/session.js';
-import type { Caller, SavedState, Session } from '../../src/store/store.js';
+import type { SavedState } from '../../src/store/store.js';
 import { race } from '../support/race.js';
-import { openStore, typesOf } from '../support/store.js';
+import { openSaving } from '../support/saving.js';
+import { typesOf } from '../support/store.js';
 
-const { store, database, newCaller, start, read, log, ...fixture } = await openStore();
+const { store, database, newCaller, start, read, log, save, suspend, resume, statesOf, activityOf, ...fixture } =
+  await openSaving();
 afterAll(() => fixture[Symbol.asyncDispose]());
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 
-const save = async (caller: Caller, { id }: Session, input: Partial<SaveStateInput> = {}): Promise<SavedState> =>
-  (await saveState(store, caller, { sessionId: id, ...input })).savedState;
-const suspend = (caller: Caller, { id }: Session, note?: string) =>
-  suspendSession(store, caller, { sessionId: id, note });
-const resume = (caller: Caller, { id }: Session) => resumeSession(store, caller, { sessionId: id });
-const statesOf = ({ projectId, id: sessionId }: Session) =>
-  database.prisma.savedState.findMany({ where: { projectId, sessionId }, orderBy: { createdAt: 'asc' } });
-const activityOf = async ({ projectId, id: sessionId }: Session) =>
-  (await database.prisma.pulse.findUniqueOrThrow({ where: { projectId_sessionId: { projectId, sessionId } } }))
-    .lastActivityAt;
 /** How long a state is kept after its last save. */
 const keptMs = ({ expiresAt, updatedAt }: SavedState) => expiresAt!.getTime() - updatedAt.getTime();
 
