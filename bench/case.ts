@@ -3,6 +3,11 @@ import type { Place } from './place.js';
 /** One round: its figure, in the unit of its case. */
 export type Side = () => Promise<number>;
 
+/** Told by a case that cannot be taken here, in words for the table. */
+export class NotMeasured extends Error {
+  override readonly name = 'NotMeasured';
+}
+
 /** What is compared with what: one row of the table. */
 export interface Case {
   readonly name: string;
@@ -13,6 +18,6 @@ export interface Case {
   readonly better: 'higher' | 'lower';
   /** What ours ÷ theirs must reach (`higher`), or may at most be (`lower`). */
   readonly mark: number;
-  /** Makes all ready; `close` undoes it. */
+  /** Makes all ready; `close` undoes it. @throws NotMeasured where that is not possible here. */
   sides(place: Place): Promise<{ ours: Side; theirs: Side; close?: () => Promise<unknown> }>;
 }

@@ -1,10 +1,10 @@
 // `npm run bench`: every case side by side with what it is held against, in rounds that take turns, on this machine.
 import { parseArgs } from 'node:util';
 import { runCaller } from './caller.js';
-import type { Case } from './case.js';
+import { NotMeasured, type Case } from './case.js';
 import { runFloor } from './floor.js';
 import { openPlace, type Place } from './place.js';
-import { lineOf, writeResults } from './result.js';
+import { lineOf, writeResults, type Missing } from './result.js';
 import { measure, type Result } from './round.js';
 import { cases } from './table.js';
 
@@ -21,22 +21,31 @@ async function bench({ quick, wanted }: { quick: boolean; wanted: string }): Pro
   const { place, close } = await openPlace({ quick, say });
   try {
     const results: Result[] = [];
+    const missing: Missing[] = [];
     for (const [index, each] of chosen.entries()) {
       say(`${index + 1} of ${chosen.length}: ${each.name} · ${each.against}`);
-      results.push(await take(each, place));
+      const result = await take(each, place);
+      if ('reason' in result) missing.push(result);
+      else results.push(result);
     }
     say(`${results.filter(({ met }) => met).length} of ${results.length} marks met`);
     // A part of the table is no table.
-    if (!wanted) await writeResults(place, results);
+    if (!wanted) await writeResults(place, results, missing);
   } finally {
     await close();
   }
 }
 
-async function take(each: Case, place: Place): Promise<Result> {
-  const result = await measure(each, place, place.quick ? QUICK_ROUNDS : ROUNDS);
-  say(`        ${lineOf(result)}`);
-  return result;
+async function take(each: Case, place: Place): Promise<Result | Missing> {
+  try {
+    const result = await measure(each, place, place.quick ? QUICK_ROUNDS : ROUNDS);
+    say(`        ${lineOf(result)}`);
+    return result;
+  } catch (error) {
+    if (!(error instanceof NotMeasured)) throw error;
+    say(`        not measured: ${error.message}`);
+    return { case: each.name, against: each.against, reason: error.message };
+  }
 }
 
 const [, , kind, ...rest] = process.argv;

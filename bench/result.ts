@@ -17,10 +17,22 @@ export interface Report {
   readonly commit: string;
   readonly sizes: Place['sizes'];
   readonly cases: readonly Result[];
+  readonly notMeasured: readonly Missing[];
 }
 
-export async function writeResults(place: Place, cases: readonly Result[]): Promise<void> {
-  const report = await describe(place, cases);
+/** A case that could not be taken, and why. */
+export interface Missing {
+  readonly case: string;
+  readonly against: string;
+  readonly reason: string;
+}
+
+export async function writeResults(
+  place: Place,
+  cases: readonly Result[],
+  notMeasured: readonly Missing[],
+): Promise<void> {
+  const report = { ...(await describe(place)), cases, notMeasured };
   await mkdir(FOLDER, { recursive: true });
   const write = (name: string, text: string): Promise<void> => writeFile(path.join(FOLDER, name), text);
   await write('latest.json', `${JSON.stringify(report, null, 2)}\n`);
@@ -28,7 +40,7 @@ export async function writeResults(place: Place, cases: readonly Result[]): Prom
   await write('chart.svg', chartOf(cases));
 }
 
-async function describe({ databaseUrl, quick, sizes }: Place, cases: readonly Result[]): Promise<Report> {
+async function describe({ databaseUrl, quick, sizes }: Place): Promise<Omit<Report, 'cases' | 'notMeasured'>> {
   const [database] = await query(databaseUrl, `SELECT current_setting('server_version') AS version`);
   const { version } = JSON.parse(await readFile('package.json', 'utf8')) as { version: string };
   const [processor] = cpus();
@@ -43,7 +55,6 @@ async function describe({ databaseUrl, quick, sizes }: Place, cases: readonly Re
     versions: { lifeline: version, node: process.versions.node, postgresql: String(database?.version) },
     commit: execFileSync('git', ['describe', '--always', '--dirty', '--exclude=*'], { encoding: 'utf8' }).trim(),
     sizes,
-    cases,
   };
 }
 
@@ -61,7 +72,7 @@ export const lineOf = (result: Result): string =>
 
 const percent = (part: number): string => `${(part * 100).toFixed(0)} %`;
 
-function tableOf({ date, quick, machine, versions, commit, sizes, cases }: Report): string {
+function tableOf({ date, quick, machine, versions, commit, sizes, cases, notMeasured }: Report): string {
   const size = Object.entries<number>({ ...sizes })
     .map(([name, count]) => `${count.toLocaleString('en-US')} ${name}`)
     .join(', ');
@@ -84,7 +95,10 @@ function tableOf({ date, quick, machine, versions, commit, sizes, cases }: Repor
   });
   const head = ['case', 'against', 'ratio', 'mark', '', 'ours', 'theirs'];
   const lines = [head, head.map(() => '---'), ...rows].map((row) => `| ${row.join(' | ')} |`);
-  return `${facts.join('\n')}\n\n${lines.join('\n')}\n`;
+  const left = notMeasured.map(
+    ({ reason, ...each }) => `Not measured: ${each.case} against ${each.against}. ${reason}`,
+  );
+  return [facts.join('\n'), lines.join('\n'), ...left].join('\n\n') + '\n';
 }
 
 const ROW = 22;

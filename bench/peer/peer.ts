@@ -6,7 +6,7 @@ import { createInterface } from 'node:readline';
 
 export interface Peer {
   readonly url: string;
-  stop(): Promise<void>;
+  readonly stop: () => Promise<void>;
 }
 
 /** As many as the server has for reads. */

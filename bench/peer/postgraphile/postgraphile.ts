@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { access, copyFile, mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { text } from 'node:stream/consumers';
+import { NotMeasured } from '../../case.js';
 import { POOL_SIZE, start, type Peer } from '../peer.js';
 
 const FOLDER = path.resolve('node_modules/.cache/lifeline-bench');
@@ -15,7 +16,7 @@ const PACKAGES = {
 
 /**
  * Starts PostGraphile 5, once it is installed with a Node that it runs on. The project's own packages stay as they are.
- * @throws where it cannot be installed, with npm's reason.
+ * @throws NotMeasured where it cannot be installed, with npm's reason.
  */
 export async function startPostGraphile(databaseUrl: string): Promise<Peer> {
   const node = path.join(FOLDER, 'node_modules/node/bin/node');
@@ -40,5 +41,5 @@ async function install(): Promise<void> {
     stdio: ['ignore', 'ignore', 'pipe'],
   });
   const [complaint, [code]] = (await Promise.all([text(child.stderr), once(child, 'close')])) as [string, [number]];
-  if (code !== 0) throw new Error(`npm could not install PostGraphile: ${complaint.trim().slice(0, 500)}`);
+  if (code !== 0) throw new NotMeasured(`npm could not install PostGraphile: ${complaint.trim().slice(0, 500)}`);
 }
