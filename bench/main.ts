@@ -1,5 +1,6 @@
 // `npm run bench`: every case side by side with what it is held against, in rounds that take turns, on this machine.
 import { parseArgs } from 'node:util';
+import { giveUp } from '../src/process.js';
 import { runCaller } from './caller.js';
 import { NotMeasured, type Case } from './case.js';
 import { runFloor } from './floor.js';
@@ -15,25 +16,44 @@ const started = performance.now();
 const say = (line: string): void =>
   void process.stdout.write(`${((performance.now() - started) / 1_000).toFixed(1).padStart(7)} s  ${line}\n`);
 
+/** Rejects with the first signal that would end the process: what was started has to be stopped. */
+function interruption(): Promise<never> {
+  return new Promise((_, reject) => {
+    for (const signal of ['SIGINT', 'SIGTERM'] as const)
+      process.once(signal, () => reject(new Error(`ended by ${signal}`)));
+  });
+}
+
 async function bench({ quick, wanted }: { quick: boolean; wanted: string }): Promise<void> {
   const chosen = cases.filter(({ name, against }) => `${name} ${against}`.includes(wanted));
   if (chosen.length === 0) throw new Error(`no case has "${wanted}" in its name`);
+  const interrupted = interruption();
+  interrupted.catch(() => undefined);
   const { place, close } = await openPlace({ quick, say });
   try {
-    const results: Result[] = [];
-    const missing: Missing[] = [];
-    for (const [index, each] of chosen.entries()) {
-      say(`${index + 1} of ${chosen.length}: ${each.name} · ${each.against}`);
-      const result = await take(each, place);
-      if ('reason' in result) missing.push(result);
-      else results.push(result);
-    }
+    const { results, missing } = await Promise.race([takeAll(chosen, place), interrupted]);
     say(`${results.filter(({ met }) => met).length} of ${results.length} marks met`);
     // A part of the table is no table.
     if (!wanted) await writeResults(place, results, missing);
   } finally {
     await close();
   }
+}
+
+interface Taken {
+  readonly results: Result[];
+  readonly missing: Missing[];
+}
+
+async function takeAll(chosen: readonly Case[], place: Place): Promise<Taken> {
+  const taken: Taken = { results: [], missing: [] };
+  for (const [index, each] of chosen.entries()) {
+    say(`${index + 1} of ${chosen.length}: ${each.name} · ${each.against}`);
+    const result = await take(each, place);
+    if ('reason' in result) taken.missing.push(result);
+    else taken.results.push(result);
+  }
+  return taken;
 }
 
 async function take(each: Case, place: Place): Promise<Result | Missing> {
@@ -57,5 +77,5 @@ if (kind === 'caller') {
   const { values } = parseArgs({
     options: { quick: { type: 'boolean', default: false }, case: { type: 'string', default: '' } },
   });
-  await bench({ quick: values.quick, wanted: values.case });
+  await bench({ quick: values.quick, wanted: values.case }).then(() => process.exit(0), giveUp);
 }
