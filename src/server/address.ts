@@ -6,7 +6,7 @@ import { isIP, type BlockList } from 'node:net';
  * `x-forwarded-for`, so it is read from its end, and no further than the first address that is not trusted.
  */
 export function addressOf({ socket, headers }: IncomingMessage, trusted: BlockList): string {
-  const told = String(headers['x-forwarded-for'] ?? '').split(',');
+  const told = headers['x-forwarded-for']?.toString().split(',') ?? [];
   let address = plain(socket.remoteAddress ?? '');
   while (told.length > 0 && isTrusted(address, trusted)) {
     const before = plain(told.pop()?.trim() ?? '');
