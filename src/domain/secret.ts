@@ -53,7 +53,13 @@ function isWebToken(candidate: string): boolean {
   return parts.some((part, index) => part.length > 10 && part.includes('eyJ') && (parts[index + 1]?.length ?? 0) >= 8);
 }
 
+/** What each of the shapes has in it: most texts have nothing of it, and are looked through once. */
+const SHAPE_MARK = /gh[oprsu]_|github_pat_|glpat-|a[ks]ia|llk_|aiza|sk-|xox|eyj|bearer/i;
+/** No shape is shorter. */
+const SHAPE_MIN_LENGTH = 15;
+
 function tokens(text: string): Part[] {
+  if (text.length < SHAPE_MIN_LENGTH || !SHAPE_MARK.test(text)) return [];
   return SHAPES.flatMap(({ pattern, isSecret = () => true }) => {
     const found: Part[] = [];
     const search = new RegExp(pattern);
@@ -75,6 +81,7 @@ const RAW_PASSWORD = /[/?#][^\s"'`<>\\@]{0,256}(?=@)/y;
 
 /** `scheme://user:password@host`: the password. */
 function urlPasswords(text: string): Part[] {
+  if (!text.includes('@')) return [];
   return Array.from(text.matchAll(AUTHORITY)).flatMap(({ 0: match, 1: authority = '', index }) => {
     const end = index + match.length;
     const begin = end - authority.length;
@@ -99,6 +106,7 @@ const KEY_MATERIAL = /[A-Za-z0-9+/]{24}/;
 
 /** From border to border; where one of the two is missing, as far as it may reach. */
 function privateKeys(text: string): Part[] {
+  if (!text.includes('PRIVATE KEY')) return [];
   const borders: Border[] = Array.from(text.matchAll(KEY_BORDER), ({ 0: match, 1: kind, index }) => ({
     kind,
     start: index,
