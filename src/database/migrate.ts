@@ -3,6 +3,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { MigrationList, SchemaEngine } from '@prisma/schema-engine-wasm/schema_engine_bg';
 import { withSchemaEngine } from './engine.js';
+import { inspect } from './inspect.js';
 
 const schemaFile = new URL('../../prisma/schema.prisma', import.meta.url);
 const migrationFolder = new URL('../../prisma/migrations', import.meta.url);
@@ -32,6 +33,7 @@ export class MigrationError extends Error {
  * migrated at all.
  */
 export async function migrate(url: string, folder: URL = migrationFolder): Promise<string[]> {
+  if (await isUpToDate(url, await migrationNames(fileURLToPath(folder)))) return [];
   const migrationsList = await read(fileURLToPath(folder));
   return withSchemaEngine(url, async ({ engine, pool }) => {
     // Before the diagnosis, or a migration that another process is applying would look like one that failed.
@@ -46,6 +48,12 @@ export async function migrate(url: string, folder: URL = migrationFolder): Promi
       throw failed ? new MigrationError(failed, error) : new Error(plain(error), { cause: error });
     }
   });
+}
+
+/** Most starts find it so, and need no engine, which takes longer to load than all else that the database needs. */
+async function isUpToDate(url: string, names: readonly string[]): Promise<boolean> {
+  const { applied, failed } = await inspect(url);
+  return failed.length === 0 && names.every((name) => applied.includes(name));
 }
 
 /**

@@ -35,6 +35,7 @@ export async function saveState(
   input: SaveStateInput,
 ): Promise<{ savedState: SavedState; position: bigint }> {
   checkSave(input);
+  const content = contentOf(input);
   return transact(store, caller, async (tx) => {
     const session = await lockOpenSession(tx, input.sessionId);
     const current = await openStateOf(tx, session.id);
@@ -44,7 +45,7 @@ export async function saveState(
 
     tx.showLife(session.id);
     const alive = await moveSession(tx, session, 'activity');
-    const fields = { ...contentOf(input), expiresAt: expiryOf(input, current, tx.now), updatedAt: tx.now };
+    const fields = { ...content, expiresAt: expiryOf(input, current, tx.now), updatedAt: tx.now };
     const [savedState] = current
       ? await tx.db.savedState.updateManyAndReturn({
           where: { projectId: tx.projectId, id: current.id, version: current.version },

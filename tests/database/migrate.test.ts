@@ -33,7 +33,7 @@ describe('migrate', () => {
   test('says why a database cannot be reached', async () => {
     await using database = await createDatabase({ migrated: false });
 
-    await expect(migrate(`${database.url}_gone`)).rejects.toThrow(/_gone` does not exist/);
+    await expect(migrate(`${database.url}_gone`)).rejects.toThrow(/_gone" does not exist/);
   });
 });
 
