@@ -23,6 +23,9 @@ const FAILED: ReadonlyMap<unknown, number> = new Map([
 /** Statuses of a request that is refused before its operation is looked at. */
 const REFUSED: ReadonlyMap<unknown, number> = new Map([...FAILED, ['UNAUTHENTICATED', 401], ['NOT_FOUND', 404]]);
 
+/** Yoga's note on the status of a document that cannot be read, which it makes itself of its own requests only. */
+const UNREADABLE = { spec: true, status: 400 };
+
 /** How a response begins. */
 interface Head {
   readonly status: number;
@@ -73,7 +76,10 @@ export function discloseErrors(log: Logger): Plugin<Context> {
   return {
     onParse({ context: { requestId } }) {
       return ({ result, replaceParseResult }) => {
-        if (result instanceof Error) replaceParseResult(disclose(tooDeep(result), log, requestId));
+        if (!(result instanceof Error)) return;
+        const told = disclose(tooDeep(result), log, requestId);
+        told.extensions.http ??= UNREADABLE;
+        replaceParseResult(told);
       };
     },
     onValidate({ context: { requestId }, validateFn, setValidationFn }) {
