@@ -90,10 +90,13 @@ describe('an operation that comes plainly is answered as Yoga answers it', () =>
     expect(comparable(plain)).toEqual(comparable(byYoga));
   });
 
-  describe.each(['{ __typename }', '{ nothing }', '{ ', '{ a: 4f }', '{ session(by: { id: "none" }) { id } }'])('%s', (query) => {
-    it.each(ACCEPTED)('where %s is accepted', async (accept) => {
-      const [plain, byYoga] = await bothWays(JSON.stringify({ query }), accept);
-      expect(comparable(plain)).toEqual(comparable(byYoga));
-    });
-  });
+  describe.each(['{ __typename }', '{ nothing }', '{ ', '{ a: 4f }', '{ session(by: { id: "none" }) { id } }'])(
+    '%s',
+    (query) => {
+      it.each(ACCEPTED)('where %s is accepted', async (accept) => {
+        const [plain, byYoga] = await bothWays(JSON.stringify({ query }), accept);
+        expect(comparable(plain)).toEqual(comparable(byYoga));
+      });
+    },
+  );
 });
