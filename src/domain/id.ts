@@ -29,6 +29,10 @@ const ALPHABET = Array.from('0123456789abcdefghjkmnpqrstvwxyz');
 const PAIRS = ALPHABET.flatMap((high) => ALPHABET.map((low) => high + low));
 const VALUES = new Map(PAIRS.map((pair, value) => [pair, value]));
 
+const HEX = Uint8Array.from({ length: 128 }, (_, code) => parseInt(String.fromCharCode(code), 16) || 0);
+// Where the digits of a uuid stand among its hyphens.
+const DIGITS_AT = Array.from('xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx', (mark, at) => (mark === 'x' ? at : [])).flat();
+
 /** A new uuid, greater than every one that this process made before. */
 export function newId(): string {
   return v7();
@@ -36,10 +40,15 @@ export function newId(): string {
 
 /** The TypeID of a uuid as PostgreSQL writes it (hyphens, hex digits). */
 export function encodeId(type: IdType, uuid: string): string {
-  const hex = uuid.replaceAll('-', '');
-  let text = `${ID_PREFIXES[type]}_${PAIRS[parseInt(hex.slice(0, 2), 16)]}`;
-  for (let i = 2; i < 32; i += 5) {
-    const bits = parseInt(hex.slice(i, i + 5), 16);
+  // Digit by digit, since every row that is told has ids: cutting texts out and parsing them takes four times as long.
+  const bitsOf = (from: number, to: number): number => {
+    let bits = 0;
+    for (let index = from; index < to; index++) bits = (bits << 4) | (HEX[uuid.charCodeAt(DIGITS_AT[index] ?? 0)] ?? 0);
+    return bits;
+  };
+  let text = `${ID_PREFIXES[type]}_${PAIRS[bitsOf(0, 2)]}`;
+  for (let from = 2; from < 32; from += 5) {
+    const bits = bitsOf(from, from + 5);
     text += `${PAIRS[bits >> 10]}${PAIRS[bits & 1023]}`;
   }
   return text;

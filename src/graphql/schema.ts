@@ -1,6 +1,7 @@
 import type { GraphQLSchema } from 'graphql';
 import { builder } from './builder.js';
 import { selectLightly } from './column.js';
+import { tellIdsAtOnce } from './id.js';
 import { rejectWhatThrows } from './rejection.js';
 import './apiKey.js';
 import './approval.js';
@@ -45,5 +46,5 @@ import './watch.js';
 
 /** The executable schema, its types in alphabetical order. */
 export function buildSchema(): GraphQLSchema {
-  return rejectWhatThrows(selectLightly(builder.toSchema()));
+  return rejectWhatThrows(tellIdsAtOnce(selectLightly(builder.toSchema())));
 }

@@ -1,5 +1,7 @@
+import { assertObjectType, type GraphQLResolveInfo } from 'graphql';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { encodeId, newId, type IdType } from '../../src/domain/id.js';
+import { decodeId, encodeId, newId, type IdType } from '../../src/domain/id.js';
+import { buildSchema } from '../../src/graphql/schema.js';
 import { createApiKey } from '../../src/store/apiKey.js';
 import { requestApproval } from '../../src/store/approval.js';
 import { logCommands } from '../../src/store/command.js';
@@ -100,6 +102,14 @@ describe('node', () => {
     const { nodes } = await graphql.ask(NODES, { ids: Object.values(ids) }, stranger);
     expect(nodes).toEqual(Object.values(ids).map(() => null));
   });
+});
+
+it('an id is told at once, and is no promise', () => {
+  const schema = buildSchema();
+  for (const [type, id] of Object.entries(ids)) {
+    const { resolve } = assertObjectType(schema.getType(type)).getFields().id ?? {};
+    expect(resolve?.({ id: decodeId(id)?.uuid }, {}, {}, {} as GraphQLResolveInfo)).toBe(id);
+  }
 });
 
 describe('nodes', () => {
