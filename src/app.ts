@@ -58,12 +58,10 @@ export async function startApp(config: Config, log: Logger, schema: GraphQLSchem
       : keep(await startEmbedded({ dataDir, log }), (postgres) => postgres.stop());
     const applied = await migrate(databaseUrl);
     if (applied.length > 0) log.info({ applied }, 'the database was migrated');
-    const database = keep(
-      openDatabase(databaseUrl, { log, poolSize: config.poolSize, statementTimeoutMs: STATEMENT_MAX_MS }),
-      (it) => it.close(),
-    );
-    const metrics = metricsPort === null ? null : createMetrics();
     const tracing = config.tracesUrl === null ? null : keep(await tracingTo(log), (it) => it.close());
+    const limits = { poolSize: config.poolSize, statementTimeoutMs: STATEMENT_MAX_MS };
+    const database = keep(openDatabase(databaseUrl, { ...limits, log, spanned: tracing?.spanned }), (it) => it.close());
+    const metrics = metricsPort === null ? null : createMetrics();
     const bus = keep(redisUrl ? await redisBus({ url: redisUrl, log }) : memoryBus(), (it) => it.close());
     const store = keep(await createStore({ database, bus, log }, metrics?.observer), (it) => it.close());
     for (const chore of [watchdogOf(store, config), expiryOf(store), retentionOf(store, config)]) {

@@ -3,10 +3,12 @@ import type pg from 'pg';
 import type { Logger } from 'pino';
 import { PrismaClient } from '../generated/prisma/client.js';
 import { openPool, type Pool, type PoolUsage } from './pool.js';
+import { openWriter, type Queryable, type Spanned, type Writer } from './queryable.js';
 import { statementNames } from './statement.js';
 
 // The one door to what Prisma generates: nobody else imports from src/generated/prisma.
 export * from '../generated/prisma/client.js';
+export type { OpenTransaction, Queryable, Spanned, Writer } from './queryable.js';
 
 export interface DatabaseOptions {
   /** Connections for reads at most, and as many for writes. Default 10. */
@@ -19,14 +21,18 @@ export interface DatabaseOptions {
   log?: Logger;
   /** Hears each statement as it is sent. */
   onQuery?: (sql: string) => void;
+  /** Tells a trace of what the writer does; Prisma tells of the rest by itself. */
+  spanned?: Spanned | undefined;
 }
 
 /** Each with connections of its own, so that none starves another. */
 export interface Database {
   /** For reads. */
   readonly prisma: PrismaClient;
+  /** For raw reads, by the same connections. */
+  readonly reader: Queryable;
   /** For what changes rows. */
-  readonly writer: PrismaClient;
+  readonly writer: Writer;
   /** For the readers of the log: what is committed is heard of, whatever else is asked. */
   readonly tail: PrismaClient;
   /** For questions about the database itself, which must not wait for others: one connection. */
@@ -49,12 +55,12 @@ export function connectionsOf(poolSize: number): number {
 }
 
 /**
- * Prisma over node-postgres. Connections are opened when they are needed, so an unreachable server shows at the first
+ * Prisma over node-postgres for reads, node-postgres alone for what changes rows. Connections are opened when they are needed, so an unreachable server shows at the first
  * query. They run in UTC under the application name `lifeline`. One that breaks while idle is replaced: it is logged and
  * never ends the process.
  */
 export function openDatabase(url: string, options: DatabaseOptions = {}): Database {
-  const { poolSize = 10, statementTimeoutMs = 0, acquireTimeoutMs = 5_000, log, onQuery } = options;
+  const { poolSize = 10, statementTimeoutMs = 0, acquireTimeoutMs = 5_000, log, onQuery, spanned } = options;
   const onLoss = (error: Error): void => log?.warn({ err: error }, 'a database connection was lost');
   const open = (max: number): Pool => {
     const limits = { statement_timeout: statementTimeoutMs, connectionTimeoutMillis: acquireTimeoutMs };
@@ -77,16 +83,18 @@ export function openDatabase(url: string, options: DatabaseOptions = {}): Databa
   const nameOf = statementNames();
   const pools = { read: open(poolSize), write: open(poolSize), tail: open(TAIL_CONNECTIONS) };
   const questions = open(OWN_QUESTIONS);
-  const [prisma, writer, tail] = [client(pools.read), client(pools.write), client(pools.tail)];
+  const raw = ({ pool }: Pool): Writer => openWriter(pool, { nameOf, onLoss, onQuery, spanned });
+  const [prisma, tail] = [client(pools.read), client(pools.tail)];
   return {
     prisma,
-    writer,
+    reader: raw(pools.read),
+    writer: raw(pools.write),
     tail,
     ask: async <Row extends pg.QueryResultRow>(sql: string, values?: unknown[]) =>
       (await questions.pool.query<Row>(sql, values)).rows,
     usage: () => ({ read: pools.read.usage(), write: pools.write.usage(), tail: pools.tail.usage() }),
     async close() {
-      await Promise.all([prisma, writer, tail].map((it) => it.$disconnect()));
+      await Promise.all([prisma, tail].map((it) => it.$disconnect()));
       await Promise.all([...Object.values(pools), questions].map((pool) => pool.end()));
     },
   };

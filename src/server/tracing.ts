@@ -27,11 +27,14 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { redactText } from '../domain/redaction.js';
 import type { Context } from '../graphql/context.js';
+import type { Spanned } from '../store/store.js';
 import { FLUSH_MS } from './limits.js';
 
 export interface Tracing {
   /** Has a span made of each operation; to be the last of the plugins. */
   readonly plugin: Plugin<Context>;
+  /** Makes a span of what an operation has the database do. */
+  readonly spanned: Spanned;
   /** Sends what is left, where it is taken soon. Never rejects. */
   close(): Promise<void>;
 }
@@ -81,6 +84,20 @@ export function startTracing(log: Logger): Tracing {
   }
 
   return {
+    async spanned(what, text, work) {
+      if (!trace.getActiveSpan()?.isRecording()) return work();
+      const attributes = { 'db.system.name': 'postgresql', ...(text !== null && { 'db.query.text': text }) };
+      return tracer.startActiveSpan(`lifeline:${what}`, { kind: SpanKind.CLIENT, attributes }, async (span) => {
+        try {
+          return await work();
+        } catch (error) {
+          span.setStatus({ code: SpanStatusCode.ERROR });
+          throw error;
+        } finally {
+          span.end();
+        }
+      });
+    },
     plugin: {
       onExecute({ args, executeFn, setExecuteFn }) {
         const { span, within } = begin(args);

@@ -7,6 +7,7 @@ import { checkName, Issues } from '../domain/limits.js';
 import { DEFAULT_PROJECT } from '../domain/project.js';
 import type { Role } from '../domain/role.js';
 import { ensureProject, findProject } from './project.js';
+import { API_KEYS } from './row.js';
 import type { Caller, Store } from './store.js';
 
 const SECRET_BYTES = 32;
@@ -35,7 +36,7 @@ export async function createApiKey(
   issues.throwIfAny();
   const projectId = projectSlug == null ? caller.projectId : await otherProject(database, caller, projectSlug);
   const { secret, ...made } = newKey();
-  const apiKey = await database.writer.apiKey.create({ data: { projectId, name, role, ...made } });
+  const apiKey = await API_KEYS.insert(database.writer, { projectId, name, role, ...made });
   return { apiKey, secret };
 }
 
@@ -61,9 +62,7 @@ export async function revokeApiKey(
   await writer.$executeRaw`
     UPDATE api_keys SET revoked_at = now()
     WHERE project_id = ${projectId}::uuid AND id = ${id}::uuid AND revoked_at IS NULL AND (NOT server_admin OR ${serverAdmin})`;
-  const apiKey = await writer.apiKey.findUnique({
-    where: { projectId_id: { projectId, id }, ...visible({ serverAdmin }) },
-  });
+  const apiKey = await API_KEYS.find(writer, { projectId, id, ...visible({ serverAdmin }) });
   if (!apiKey) throw new NotFoundError({ kind: 'ApiKey', ref: encodeId('ApiKey', id) });
   return { apiKey };
 }
@@ -76,12 +75,11 @@ export function visible({ serverAdmin }: Pick<Caller, 'serverAdmin'>): { serverA
 /** The key of the server's own admin, where there is none yet; null where there is. Safe where several servers start at once. */
 export async function ensureAdminKey(database: Database): Promise<string | null> {
   const { id: projectId } = await ensureProject(database, DEFAULT_PROJECT);
-  const { secret, ...made } = newKey();
-  const { count } = await database.writer.apiKey.createMany({
-    data: { projectId, name: 'admin', role: 'ADMIN', serverAdmin: true, ...made },
-    skipDuplicates: true,
-  });
-  return count === 1 ? secret : null;
+  const { id, secret, secretHash } = newKey();
+  const made = await database.writer.$executeRaw`
+    INSERT INTO api_keys (project_id, id, name, role, server_admin, secret_hash)
+    VALUES (${projectId}::uuid, ${id}::uuid, 'admin', 'ADMIN', true, ${secretHash}) ON CONFLICT DO NOTHING`;
+  return made === 1 ? secret : null;
 }
 
 function newKey() {

@@ -1,4 +1,4 @@
-import { Prisma, type Approval } from '../database/client.js';
+import type { Approval, Queryable } from '../database/client.js';
 import type { ApprovalResolution, ApprovalType } from '../domain/approval.js';
 import { AlreadyResolvedError, NotFoundError } from '../domain/errors.js';
 import { encodeId, newId } from '../domain/id.js';
@@ -7,6 +7,7 @@ import { checkKey, checkName, checkNote, checkRange, Issues, JSON_MAX_BYTES } fr
 import { transactOnce, type Once } from './idempotency.js';
 import { lockOpenSession, lockSession } from './lifecycle.js';
 import { redacted } from './redacted.js';
+import { APPROVALS } from './row.js';
 import type { Caller, Store } from './store.js';
 import { transact } from './transaction.js';
 
@@ -38,21 +39,16 @@ export async function requestApproval(
   return transactOnce(store, caller, request, async (tx) => {
     const session = await lockOpenSession(tx, input.sessionId);
     const { type, question, timeoutSeconds } = input;
-    const [approval] = await tx.db.approval.createManyAndReturn({
-      data: [
-        {
-          projectId: tx.projectId,
-          id: newId(),
-          sessionId: session.id,
-          type,
-          question,
-          context: redacted(input.context ?? {}),
-          createdAt: tx.now,
-          expiresAt: new Date(tx.now.getTime() + timeoutSeconds * 1000),
-        },
-      ],
+    const approval = await APPROVALS.insert(tx.db, {
+      projectId: tx.projectId,
+      id: newId(),
+      sessionId: session.id,
+      type,
+      question,
+      context: redacted(input.context ?? {}),
+      createdAt: tx.now,
+      expiresAt: new Date(tx.now.getTime() + timeoutSeconds * 1000),
     });
-    if (!approval) throw new Error('the insert of an approval answered with no row');
     const approvalId = encodeId('Approval', approval.id);
     tx.record({ type: 'APPROVAL_REQUESTED', session, data: { approvalId, type, question, timeoutSeconds } });
     return { approval };
@@ -86,16 +82,13 @@ export async function resolveApproval(
     // Where the session has ended its question is closed: that is no late write, but an answer that nobody waits for.
     const session = await lockSession(tx, sessionId);
     const resolvedBy = input.by ?? caller.name;
-    const [approval] = await tx.db.approval.updateManyAndReturn({
-      where: { projectId, id: approvalId, status: 'PENDING', expiresAt: { gt: tx.now } },
-      data: {
-        status: 'RESOLVED',
-        resolution,
-        result: input.result == null ? Prisma.DbNull : redacted(input.result),
-        resolvedBy,
-        resolvedAt: tx.now,
-      },
-    });
+    const result = input.result == null ? null : JSON.stringify(redacted(input.result));
+    const [approval] = await tx.db.$queryRaw<Approval[]>`
+      UPDATE approvals a SET status = 'RESOLVED', resolution = ${resolution}::approval_resolution, result = ${result}::jsonb,
+        resolved_by = ${resolvedBy}, resolved_at = ${tx.now}
+      WHERE a.project_id = ${projectId}::uuid AND a.id = ${approvalId}::uuid
+        AND a.status = 'PENDING' AND a.expires_at > ${tx.now}
+      RETURNING ${APPROVALS.columns('a')}`;
     if (!approval) {
       const { resolution: first } = await readApproval(tx.db, projectId, approvalId);
       throw new AlreadyResolvedError({ approvalId, resolution: first });
@@ -107,8 +100,8 @@ export async function resolveApproval(
 }
 
 /** An approval as it stands. */
-export async function readApproval(db: Prisma.TransactionClient, projectId: string, id: string): Promise<Approval> {
-  const approval = await db.approval.findUnique({ where: { projectId_id: { projectId, id } } });
+export async function readApproval(db: Queryable, projectId: string, id: string): Promise<Approval> {
+  const approval = await APPROVALS.find(db, { projectId, id });
   if (!approval) throw new NotFoundError({ kind: 'Approval', ref: encodeId('Approval', id) });
   return approval;
 }

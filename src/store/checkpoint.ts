@@ -1,4 +1,4 @@
-import type { Checkpoint, Prisma, Session } from '../database/client.js';
+import type { Checkpoint, Queryable, Session } from '../database/client.js';
 import type { CheckpointTrigger, CheckpointType } from '../domain/checkpoint.js';
 import { NotFoundError } from '../domain/errors.js';
 import { encodeId, newId } from '../domain/id.js';
@@ -18,6 +18,7 @@ import { redactText } from '../domain/redaction.js';
 import { transactOnce, type Once } from './idempotency.js';
 import { lockOpenSession, moveSession } from './lifecycle.js';
 import { redacted } from './redacted.js';
+import { CHECKPOINTS } from './row.js';
 import { earlier } from './run.js';
 import { takeSequences } from './sequence.js';
 import type { Caller, Store } from './store.js';
@@ -73,29 +74,24 @@ export async function takeCheckpoint(
   const alive = await moveSession(tx, session, 'activity');
   const { first: sequence, eventSequence } = await takeSequences(tx, sessionId, 'checkpoint', 1);
   const workState = redacted(picture.workState);
-  const [checkpoint] = await tx.db.checkpoint.createManyAndReturn({
-    data: [
-      {
-        projectId,
-        id: newId(),
-        sessionId,
-        sequence,
-        type,
-        trigger,
-        workState,
-        contextPercent: picture.contextPercent,
-        summary: picture.summary == null ? null : redactText(picture.summary).text,
-        pendingWork: (picture.pendingWork ?? []).map((step) => redactText(step).text),
-        filesModified: [...(picture.filesModified ?? [])],
-        branchName: picture.branchName,
-        metadata: redacted(picture.metadata ?? {}),
-        eventSequence,
-        sizeBytes: Buffer.byteLength(JSON.stringify(workState)),
-        ...(occurredAt && { createdAt: earlier(occurredAt, tx.now) }),
-      },
-    ],
+  const checkpoint = await CHECKPOINTS.insert(tx.db, {
+    projectId,
+    id: newId(),
+    sessionId,
+    sequence,
+    type,
+    trigger,
+    workState,
+    contextPercent: picture.contextPercent,
+    summary: picture.summary == null ? null : redactText(picture.summary).text,
+    pendingWork: (picture.pendingWork ?? []).map((step) => redactText(step).text),
+    filesModified: [...(picture.filesModified ?? [])],
+    branchName: picture.branchName,
+    metadata: redacted(picture.metadata ?? {}),
+    eventSequence,
+    sizeBytes: Buffer.byteLength(JSON.stringify(workState)),
+    ...(occurredAt && { createdAt: earlier(occurredAt, tx.now) }),
   });
-  if (!checkpoint) throw new Error('the insert of a checkpoint answered with no row');
   tx.record({
     type: 'CHECKPOINT_CREATED',
     session: alive,
@@ -106,8 +102,8 @@ export async function takeCheckpoint(
 }
 
 /** A checkpoint as it stands. */
-export async function readCheckpoint(db: Prisma.TransactionClient, projectId: string, id: string): Promise<Checkpoint> {
-  const checkpoint = await db.checkpoint.findUnique({ where: { projectId_id: { projectId, id } } });
+export async function readCheckpoint(db: Queryable, projectId: string, id: string): Promise<Checkpoint> {
+  const checkpoint = await CHECKPOINTS.find(db, { projectId, id });
   if (!checkpoint) throw new NotFoundError({ kind: 'Checkpoint', ref: encodeId('Checkpoint', id) });
   return checkpoint;
 }

@@ -1,4 +1,4 @@
-import { Prisma, type Command } from '../database/client.js';
+import type { Command } from '../database/client.js';
 import type { CommandSource } from '../domain/command.js';
 import { encodeId, newId } from '../domain/id.js';
 import { checkJson } from '../domain/json.js';
@@ -17,6 +17,7 @@ import {
 } from '../domain/limits.js';
 import { redact, redactText } from '../domain/redaction.js';
 import { lockSession, moveSession, refuseEnded } from './lifecycle.js';
+import { COMMANDS } from './row.js';
 import { earlier } from './run.js';
 import { takeSequences } from './sequence.js';
 import type { Caller, Store } from './store.js';
@@ -94,9 +95,7 @@ async function readKnown(
 ): Promise<Map<string | null | undefined, Command>> {
   const keys = commands.flatMap(({ dedupeKey }) => dedupeKey ?? []);
   if (keys.length === 0) return new Map();
-  const found = await tx.db.command.findMany({
-    where: { projectId: tx.projectId, sessionId, dedupeKey: { in: keys } },
-  });
+  const found = await COMMANDS.findAll(tx.db, { projectId: tx.projectId, sessionId, dedupeKey: keys });
   return new Map(found.map((command) => [command.dedupeKey, command]));
 }
 
@@ -107,6 +106,7 @@ async function insertCommands(
 ): Promise<Command[]> {
   const { projectId } = tx;
   const { first, eventSequence } = await takeSequences(tx, sessionId, 'command', commands.length);
+  const isDated = commands.some(({ occurredAt }) => occurredAt);
   const data = commands.map(({ occurredAt, errorMessage, tags, dedupeKey, ...command }, index) => {
     const parameters = redact(command.parameters);
     const result = redact(command.result);
@@ -120,28 +120,24 @@ async function insertCommands(
       sessionId,
       sequence: first + BigInt(index),
       action: action.text,
-      parameters: nullable(parameters.value),
-      result: nullable(result.value),
-      contextData: nullable(contextData.value),
+      parameters: parameters.value,
+      result: result.value,
+      contextData: contextData.value,
       errorMessage: errorMessage == null ? null : error.text,
       tags: [...(tags ?? [])],
       dedupeKey: dedupeKey ?? null,
       redacted: [action, parameters, result, contextData, error].some(({ redacted }) => redacted),
       eventSequence: eventSequence + BigInt(index),
       sizeBytes: [parameters, result, contextData].reduce((sum, { value }) => sum + bytesOf(value), 0),
-      ...(occurredAt && { createdAt: earlier(occurredAt, tx.now) }),
+      // The database's own now, unless one of them is of another time.
+      ...(isDated && { createdAt: earlier(occurredAt ?? tx.now, tx.now) }),
     };
   });
-  const rows = await tx.db.command.createManyAndReturn({ data });
+  const rows = await COMMANDS.insertAll(tx.db, data);
   return rows.sort((a, b) => Number(a.sequence - b.sequence));
 }
 
 const bytesOf = (value: unknown): number => (value == null ? 0 : Buffer.byteLength(JSON.stringify(value)));
-
-/** JSON for a column that may be null: no difference between a null and nothing. */
-function nullable(value: unknown): Prisma.InputJsonValue | typeof Prisma.DbNull {
-  return (value as Prisma.InputJsonValue | null | undefined) ?? Prisma.DbNull;
-}
 
 function checkLog(commands: readonly CommandInput[], now: Date): void {
   const issues = new Issues();

@@ -1,4 +1,5 @@
-// What the database says when transactions meet. Prisma tells it in several shapes, which are read here and nowhere else.
+// What the database says when transactions meet. node-postgres tells it as PostgreSQL does, Prisma in several shapes of its
+// own; all are read here and nowhere else.
 import { isDriverAdapterError } from '@prisma/driver-adapter-utils';
 import { Prisma } from '../database/client.js';
 import { UnavailableError } from '../domain/errors.js';
@@ -47,8 +48,8 @@ const UNREACHABLE: ReadonlySet<string | undefined> = new Set([
 ]);
 /** Prisma's codes for a database that is too slow, or too busy with rivals. */
 const TOO_SLOW: ReadonlySet<string> = new Set(['P2024', 'P2028', 'P2034']);
-/** admin_shutdown, crash_shutdown, cannot_connect_now, too_many_connections, and connections that broke. */
-const LOST = /^(57P0[123]|53300|08\w{3}|E[A-Z]+)$/;
+/** admin_shutdown, crash_shutdown, cannot_connect_now, too_many_connections, no such database, no way in, broken connections. */
+const LOST = /^(57P0[123]|53300|3D000|28\w{3}|08\w{3}|E[A-Z]+)$/;
 /**
  * What node-postgres says by itself of a connection that broke, or that could not be had: errors without a code, which Prisma
  * passes on as they are.
@@ -90,9 +91,14 @@ const isBroken = (error: unknown): boolean => error instanceof Error && BROKEN.t
 /** Prisma's own code. */
 const codeOf = (error: unknown): string => (error instanceof Prisma.PrismaClientKnownRequestError ? error.code : '');
 
-/** What the database said: of a COMMIT that failed Prisma passes it on as it is, else within an error of its own. */
+/** What the database said: what has a severity has it from node-postgres, and of a COMMIT Prisma passes that on as it is. */
 function causeOf(error: unknown): DriverCause {
-  if (error instanceof Error && isDriverAdapterError(error)) return error.cause as DriverCause;
+  if (!(error instanceof Error)) return {};
+  if ('severity' in error) {
+    const { code, constraint } = error as { code?: string; constraint?: string };
+    return { originalCode: code ?? '', ...(constraint !== undefined && { constraint: { index: constraint } }) };
+  }
+  if (isDriverAdapterError(error)) return error.cause as DriverCause;
   if (!(error instanceof Prisma.PrismaClientKnownRequestError)) return {};
   const { driverAdapterError } = (error.meta ?? {}) as { driverAdapterError?: { cause?: DriverCause } };
   return driverAdapterError?.cause ?? {};

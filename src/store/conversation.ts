@@ -19,6 +19,7 @@ import {
   type ConversationKey,
   type Place,
 } from './place.js';
+import { CONVERSATIONS } from './row.js';
 import { checkConversationKey, insertSession, readSession, refuseEndBeforeStart } from './session.js';
 import type { Caller, Store } from './store.js';
 import { checkNext, said, startSuccessor, type NextSession, type Succession } from './successor.js';
@@ -106,10 +107,11 @@ export async function closeConversation(
 
 /** The conversation as it is now; null where it was closed before. */
 async function markClosed(tx: Transaction, id: string): Promise<Conversation | null> {
-  const [conversation] = await tx.db.conversation.updateManyAndReturn({
-    where: { projectId: tx.projectId, id, closedAt: null },
-    data: { closedAt: tx.now, lastActivityAt: tx.now },
-  });
+  const [conversation] = await CONVERSATIONS.update(
+    tx.db,
+    { projectId: tx.projectId, id, closedAt: null },
+    { closedAt: tx.now, lastActivityAt: tx.now },
+  );
   if (conversation) tx.record({ type: 'CONVERSATION_CLOSED', conversationId: id });
   return conversation ?? null;
 }
@@ -127,8 +129,8 @@ async function lockPlace(tx: Transaction, input: TransitionSessionInput): Promis
       return { conversationId, agentName };
     }
     if (!conversationId) return { conversationId, agentName, lineId: await lockLine(tx, id) };
-    const where = { projectId_id: { projectId: tx.projectId, id: conversationId } };
-    key = await tx.db.conversation.findUniqueOrThrow({ where });
+    key = await CONVERSATIONS.find(tx.db, { projectId: tx.projectId, id: conversationId });
+    if (!key) throw new RetryTransaction();
   }
   const begins = planTransition(input.trigger, false).startReason !== null;
   const conversation = begins ? await openConversation(tx, key) : await lockConversation(tx, { key });

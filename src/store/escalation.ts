@@ -1,6 +1,6 @@
 // While a session is stalled its escalation level rises, one by one: 1 nudges the agent, 2 asks the session that spawned it,
 // or its nearest live ancestor, to look after it, 3 tells the agent to stop. Each rise is one event and at most one signal.
-import type { Session } from '../database/client.js';
+import { Prisma, type Session } from '../database/client.js';
 import { IllegalTransitionError } from '../domain/errors.js';
 import { encodeId } from '../domain/id.js';
 import { allowedFrom } from '../domain/lifecycle.js';
@@ -8,6 +8,7 @@ import { checkNote, checkRange, Issues } from '../domain/limits.js';
 import { ESCALATION_LEVEL_MAX } from '../domain/liveness.js';
 import { isLive } from '../domain/session.js';
 import { lockOpenSession, lockSession } from './lifecycle.js';
+import { SESSIONS } from './row.js';
 import { signalSession } from './signal.js';
 import type { Caller, Store } from './store.js';
 import { transact, type Transaction } from './transaction.js';
@@ -49,10 +50,11 @@ export async function escalateLocked(
   const current = session.escalationLevel ?? 0;
   if (level <= current) return session;
   const { projectId, id } = session;
-  const [escalated] = await tx.db.session.updateManyAndReturn({
-    where: { projectId, id, state: 'STALLED' },
-    data: { escalationLevel: level, version: { increment: 1 } },
-  });
+  const [escalated] = await SESSIONS.update(
+    tx.db,
+    { projectId, id, state: 'STALLED' },
+    { escalationLevel: level, version: Prisma.sql`version + 1` },
+  );
   if (!escalated) throw new Error('the update of a locked session found no row');
   for (let step = current + 1; step <= level; step++) {
     const data = { level: step, by: tx.caller.name, ...(note && { note }) };
@@ -79,7 +81,7 @@ async function signalStep(tx: Transaction, session: Session, level: number): Pro
 /** Up the spawn tree, the first session that is live, locked. */
 async function nearestLiveAncestor(tx: Transaction, { projectId, spawnedById }: Session): Promise<Session | null> {
   for (let id = spawnedById; id;) {
-    const ancestor = await tx.db.session.findUnique({ where: { projectId_id: { projectId, id } } });
+    const ancestor = await SESSIONS.find(tx.db, { projectId, id });
     if (!ancestor) return null;
     if (isLive(ancestor.state)) {
       const locked = await lockSession(tx, id);

@@ -7,6 +7,7 @@ import { replay } from '../domain/replay.js';
 import { appendPlain } from './append.js';
 import { lockSession, moveSession, refuseEnded } from './lifecycle.js';
 import { draft, type NewEvent, type Subject } from './log.js';
+import { EVENTS } from './row.js';
 import type { Caller, Store } from './store.js';
 import { transact, type Transaction } from './transaction.js';
 
@@ -82,10 +83,9 @@ function appendLocked(store: Store, caller: Caller, { sessionId, events }: Appen
 async function keepContext(tx: Transaction, sessionId: string, added: readonly Event[]): Promise<void> {
   const contextPercent = contextTold(added);
   if (contextPercent === null) return;
-  await tx.db.pulse.update({
-    where: { projectId_sessionId: { projectId: tx.projectId, sessionId } },
-    data: { contextPercent, recordedContext: contextPercent },
-  });
+  await tx.db.$executeRaw`
+    UPDATE pulses SET context_percent = ${contextPercent}::float8, recorded_context = ${contextPercent}::float8
+    WHERE project_id = ${tx.projectId}::uuid AND session_id = ${sessionId}::uuid`;
 }
 
 /** What the events tell of the context; null where nothing. */
@@ -117,9 +117,7 @@ function add(record: (event: NewEvent) => Event, session: Subject, event: EventI
 async function readKnown(tx: Transaction, sessionId: string, events: readonly EventInput[]): Promise<KnownEvents> {
   const keys = events.flatMap(({ dedupeKey, causeDedupeKey }) => [dedupeKey ?? [], causeDedupeKey ?? []].flat());
   if (keys.length === 0) return new Map();
-  const found = await tx.db.event.findMany({
-    where: { projectId: tx.projectId, sessionId, dedupeKey: { in: [...new Set(keys)] } },
-  });
+  const found = await EVENTS.findAll(tx.db, { projectId: tx.projectId, sessionId, dedupeKey: [...new Set(keys)] });
   return new Map(found.map((event) => [event.dedupeKey, event]));
 }
 
@@ -127,10 +125,8 @@ async function readKnown(tx: Transaction, sessionId: string, events: readonly Ev
 async function requireCauses(tx: Transaction, events: readonly EventInput[]): Promise<void> {
   const causes = [...new Set(events.flatMap(({ causeId }) => causeId ?? []))];
   if (causes.length === 0) return;
-  const found = await tx.db.event.findMany({
-    where: { projectId: tx.projectId, id: { in: causes } },
-    select: { id: true },
-  });
+  const found = await tx.db.$queryRaw<{ id: string }[]>`
+    SELECT id FROM events WHERE project_id = ${tx.projectId}::uuid AND id = ANY (${causes}::uuid[])`;
   const known = new Set(found.map(({ id }) => id));
   const missing = causes.find((id) => !known.has(id));
   if (missing) throw new NotFoundError({ kind: 'Event', ref: encodeId('Event', missing) });

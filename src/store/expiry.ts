@@ -23,10 +23,9 @@ export async function expireApprovals(store: Store): Promise<number> {
   for (const { projectId, id, sessionId } of due) {
     await transact(store, serviceIn(projectId), async (tx) => {
       const session = await lockSession(tx, sessionId);
-      const { count } = await tx.db.approval.updateMany({
-        where: { projectId, id, status: 'PENDING' },
-        data: { status: 'EXPIRED', resolvedAt: tx.now },
-      });
+      const count = await tx.db.$executeRaw`
+        UPDATE approvals SET status = 'EXPIRED', resolved_at = ${tx.now}
+        WHERE project_id = ${projectId}::uuid AND id = ${id}::uuid AND status = 'PENDING'`;
       const data = { approvalId: encodeId('Approval', id), status: 'EXPIRED', resolution: null };
       if (count > 0) tx.record({ type: 'APPROVAL_RESOLVED', session, data });
       return {};
@@ -61,6 +60,5 @@ export async function expireSavedStates(store: Store): Promise<number> {
 /** Forgets the idempotency keys that are no longer answered for. Answers with how many. */
 export async function forgetKeys(store: Store): Promise<number> {
   const before = new Date(store.now().getTime() - KEPT_MS);
-  const { count } = await store.database.writer.idempotencyKey.deleteMany({ where: { createdAt: { lt: before } } });
-  return count;
+  return store.database.writer.$executeRaw`DELETE FROM idempotency_keys WHERE created_at < ${before}`;
 }

@@ -1,4 +1,4 @@
-import type { Handoff, Prisma, Session } from '../database/client.js';
+import type { Handoff, Queryable, Session } from '../database/client.js';
 import { NotFoundError, NotResumableError, ValidationError } from '../domain/errors.js';
 import type { HandoffReason } from '../domain/handoff.js';
 import { encodeId, newId } from '../domain/id.js';
@@ -7,6 +7,7 @@ import { checkPicture, takeCheckpoint, type Picture } from './checkpoint.js';
 import { transactOnce, type Once } from './idempotency.js';
 import { endLocked, lockOpenSession, lockSession } from './lifecycle.js';
 import { lockConversation } from './place.js';
+import { HANDOFFS } from './row.js';
 import { readSession } from './session.js';
 import type { Caller, Store } from './store.js';
 import { checkNext, startSuccessor, type NextSession } from './successor.js';
@@ -39,10 +40,8 @@ export async function initiateHandoff(
     await refuseSecond(tx, session);
     const type = reason === 'MANUAL' ? 'MANUAL' : 'AUTOMATIC';
     const checkpoint = await takeCheckpoint(tx, session, input.checkpoint, { type, trigger: 'HANDOFF' });
-    const [handoff] = await tx.db.handoff.createManyAndReturn({
-      data: [{ projectId, id: newId(), fromId: session.id, checkpointId: checkpoint.id, reason, note }],
-    });
-    if (!handoff) throw new Error('the insert of a handoff answered with no row');
+    const given = { fromId: session.id, checkpointId: checkpoint.id, reason, note };
+    const handoff = await HANDOFFS.insert(tx.db, { projectId, id: newId(), ...given });
     tx.record({ type: 'HANDOFF_CREATED', session, data: { ...named(handoff), reason, note: note ?? null } });
     return { handoff };
   });
@@ -72,10 +71,11 @@ export async function completeHandoff(
     if (conversationId) await lockConversation(tx, { id: conversationId });
     const giver = await lockSession(tx, fromId);
     // Completed first: the end of the giver would cancel what is still pending.
-    const [pending] = await tx.db.handoff.updateManyAndReturn({
-      where: { projectId, id: handoffId, completedAt: null, cancelledAt: null },
-      data: { completedAt: tx.now },
-    });
+    const [pending] = await HANDOFFS.update(
+      tx.db,
+      { projectId, id: handoffId, completedAt: null, cancelledAt: null },
+      { completedAt: tx.now },
+    );
     if (!pending) {
       const reason = 'the handoff was completed already, or its giver ended without it';
       throw new NotResumableError({ sessionId: fromId, state: giver.state, reason });
@@ -83,10 +83,7 @@ export async function completeHandoff(
     const { checkpointId, note } = pending;
     const ended = await endLocked(tx, giver, { reason: 'HANDED_OFF', outcome: 'UNKNOWN', by: caller.name, note });
     const session = await startSuccessor(tx, ended, { startReason: 'HANDOFF', next });
-    const [handoff] = await tx.db.handoff.updateManyAndReturn({
-      where: { projectId, id: handoffId },
-      data: { toId: session.id },
-    });
+    const [handoff] = await HANDOFFS.update(tx.db, { projectId, id: handoffId }, { toId: session.id });
     if (!handoff) throw new Error('the update of a locked handoff found no row');
     recordLoaded(tx, session, checkpointId);
     tx.record({ type: 'HANDOFF_COMPLETED', session, data: named(handoff) });
@@ -95,8 +92,8 @@ export async function completeHandoff(
 }
 
 /** A handoff as it stands. */
-export async function readHandoff(db: Prisma.TransactionClient, projectId: string, id: string): Promise<Handoff> {
-  const handoff = await db.handoff.findUnique({ where: { projectId_id: { projectId, id } } });
+export async function readHandoff(db: Queryable, projectId: string, id: string): Promise<Handoff> {
+  const handoff = await HANDOFFS.find(db, { projectId, id });
   if (!handoff) throw new NotFoundError({ kind: 'Handoff', ref: encodeId('Handoff', id) });
   return handoff;
 }
@@ -107,8 +104,7 @@ export function recordLoaded(tx: Transaction, session: Session, checkpointId: st
 }
 
 async function refuseSecond(tx: Transaction, { projectId, id }: Session): Promise<void> {
-  const where = { projectId, fromId: id, completedAt: null, cancelledAt: null };
-  const pending = await tx.db.handoff.findFirst({ where, select: { id: true } });
+  const pending = await HANDOFFS.find(tx.db, { projectId, fromId: id, completedAt: null, cancelledAt: null });
   if (!pending) return;
   const message = `has the pending handoff ${encodeId('Handoff', pending.id)} already: complete that one`;
   throw new ValidationError({ issues: [{ path: 'input.sessionId', message }] });

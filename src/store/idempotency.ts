@@ -1,16 +1,17 @@
 // A call with an idempotency key happens once: its record commits with the change that it names, and who repeats it within
 // a day is answered with what the first call was answered, rows as they stand now.
 import { createHash } from 'node:crypto';
-import type { Prisma } from '../database/client.js';
+import type { Queryable } from '../database/client.js';
 import { canonical } from '../domain/canonical.js';
 import { DomainError, IdempotencyConflictError } from '../domain/errors.js';
+import { IDEMPOTENCY_KEYS } from './row.js';
 import type { Caller, Store } from './store.js';
 import { transact, type Transaction } from './transaction.js';
 
 /** For how long a key is answered for. */
 export const KEPT_MS = 24 * 60 * 60 * 1000;
 
-type Reader = (db: Prisma.TransactionClient, projectId: string, id: string) => Promise<{ id: string }>;
+type Reader = (db: Queryable, projectId: string, id: string) => Promise<{ id: string }>;
 
 /** A result's fields that are rows, by the function that reads one; of a row the id is kept, of the rest the value. */
 export type Rows<T> = Partial<Record<keyof T & string, Reader>>;
@@ -37,8 +38,8 @@ export async function transactOnce<T extends object>(
   const { projectId } = caller;
   const inputHash = hashOf(input);
 
-  const replay = async (db: Prisma.TransactionClient, now: Date): Promise<Once<T> | null> => {
-    const kept = await db.idempotencyKey.findUnique({ where: { projectId_key: { projectId, key } } });
+  const replay = async (db: Queryable, now: Date): Promise<Once<T> | null> => {
+    const kept = await IDEMPOTENCY_KEYS.find(db, { projectId, key });
     if (!kept || kept.createdAt.getTime() < now.getTime() - KEPT_MS) return null;
     if (kept.mutation !== mutation || kept.inputHash !== inputHash) throw new IdempotencyConflictError({ key });
     const result = await recall(db, projectId, kept.answer as Answer, rows);
@@ -51,7 +52,9 @@ export async function transactOnce<T extends object>(
       if (replayed) return replayed;
       // An expired record of the same key makes room; a fresh one of a rival shows as a conflict when ours is written.
       const expired = new Date(tx.now.getTime() - KEPT_MS);
-      await tx.db.idempotencyKey.deleteMany({ where: { projectId, key, createdAt: { lt: expired } } });
+      await tx.db.$executeRaw`
+        DELETE FROM idempotency_keys
+        WHERE project_id = ${projectId}::uuid AND key = ${key} AND created_at < ${expired}`;
       const result = await work(tx);
       tx.remember({ key, mutation, inputHash, answer: remember(result, rows) });
       return { ...result, replayed: false };
@@ -59,7 +62,7 @@ export async function transactOnce<T extends object>(
   } catch (error) {
     // An equal call at the same time may have won meanwhile, and what it did is what this one stumbled over.
     if (!(error instanceof DomainError) || error instanceof IdempotencyConflictError) throw error;
-    const replayed = await replay(store.database.prisma, store.now());
+    const replayed = await replay(store.database.reader, store.now());
     if (replayed) return replayed;
     throw error;
   }
@@ -76,7 +79,7 @@ function remember<T extends object>(result: T, rows: Rows<T>): Answer {
 }
 
 async function recall(
-  db: Prisma.TransactionClient,
+  db: Queryable,
   projectId: string,
   answer: Answer,
   rows: Partial<Record<string, Reader>>,

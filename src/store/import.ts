@@ -1,6 +1,6 @@
 // Brings what another system recorded: all of a call or nothing, and a second time nothing at all. What is known by its
 // external id is left as it is, whatever the call says of it.
-import type { Prisma, Run, Session } from '../database/client.js';
+import type { Run, Session } from '../database/client.js';
 import { continueChain, depthBelow } from '../domain/chain.js';
 import { RunAlreadyActiveError } from '../domain/errors.js';
 import { encodeId, newId } from '../domain/id.js';
@@ -9,7 +9,10 @@ import { Issues } from '../domain/limits.js';
 import { defaultPolicy } from '../domain/liveness.js';
 import { lockHolders, refuseHolder } from './place.js';
 import { redacted } from './redacted.js';
+import { RUNS, SESSIONS } from './row.js';
+import type { NewSession } from './session.js';
 import type { Caller, Store } from './store.js';
+import type { Given } from './table.js';
 import { transact, type Transaction } from './transaction.js';
 
 export interface ImportSessionsInput {
@@ -82,8 +85,8 @@ async function readKnown(tx: Transaction, { runs, sessions }: ImportSessionsInpu
     ...runs.flatMap((run) => run.coordinatorExternalId ?? []),
     ...sessions.flatMap((s) => [s.externalId, s.parentExternalId ?? [], s.spawnedByExternalId ?? []].flat()),
   ]);
-  const knownRuns = await tx.db.run.findMany({ where: { projectId, externalId: { in: [...runIds] } } });
-  const knownSessions = await tx.db.session.findMany({ where: { projectId, externalId: { in: [...sessionIds] } } });
+  const knownRuns = await RUNS.findAll(tx.db, { projectId, externalId: [...runIds] });
+  const knownSessions = await SESSIONS.findAll(tx.db, { projectId, externalId: [...sessionIds] });
   return {
     runs: new Map(knownRuns.map((run) => [run.externalId ?? '', run])),
     sessions: new Map(knownSessions.map((session) => [session.externalId ?? '', session])),
@@ -117,10 +120,7 @@ async function refuseTakenInstances(
 ): Promise<void> {
   const instanceIds = added.flatMap(({ instanceId }) => instanceId ?? []);
   if (instanceIds.length === 0) return;
-  const holders = await db.session.findMany({
-    where: { projectId, instanceId: { in: instanceIds } },
-    select: { id: true, instanceId: true },
-  });
+  const holders = await SESSIONS.findAll(db, { projectId, instanceId: instanceIds });
   const issues = new Issues();
   for (const { id, instanceId } of holders) {
     const index = sessions.findIndex((session) => session.instanceId === instanceId);
@@ -133,12 +133,13 @@ async function insertRuns(tx: Transaction, runs: readonly ImportedRun[], known: 
   const { projectId } = tx;
   for (const { coordinatorName, status } of runs) {
     if (coordinatorName == null || status !== 'ACTIVE') continue;
-    const active = await tx.db.run.findFirst({ where: { projectId, coordinatorName, status } });
+    const active = await RUNS.find(tx.db, { projectId, coordinatorName, status });
     if (active) throw new RunAlreadyActiveError({ runId: active.id, coordinatorName });
   }
-  const rows = await tx.db.run.createManyAndReturn({
-    data: runs.map(({ coordinatorExternalId: _, ...run }) => ({ ...run, projectId, id: newId() })),
-  });
+  const rows = await RUNS.insertAll(
+    tx.db,
+    runs.map(({ coordinatorExternalId: _, ...run }) => ({ ...run, projectId, id: newId() })),
+  );
   for (const run of rows) {
     known.runs.set(run.externalId ?? '', run);
     const data = { coordinatorName: run.coordinatorName, imported: true };
@@ -156,9 +157,9 @@ async function nameCoordinators(tx: Transaction, runs: readonly ImportedRun[], k
     const coordinator = known.sessions.get(coordinatorExternalId ?? '');
     const run = known.runs.get(externalId);
     if (!coordinator || !run) continue;
-    const where = { projectId_id: { projectId: tx.projectId, id: run.id } };
-    const data = { coordinatorSessionId: coordinator.id };
-    known.runs.set(externalId, await tx.db.run.update({ where, data }));
+    const { projectId, id } = run;
+    const [named] = await RUNS.update(tx.db, { projectId, id }, { coordinatorSessionId: coordinator.id });
+    if (named) known.runs.set(externalId, named);
   }
 }
 
@@ -171,7 +172,7 @@ async function insertSessions(
   const { projectId } = tx;
   // Lineage has to be known before the rows are: each entry holds what its descendants need of it.
   const lineage = new Map<string, Pick<Session, 'id' | 'chainRootId' | 'chainIndex' | 'depth'>>(known.sessions);
-  const rows: Prisma.SessionCreateManyInput[] = [];
+  const rows: NewSession[] = [];
   for (const session of sessions) {
     if (session.state !== 'COMPLETED' && session.agentName != null) {
       const [holder] = await lockHolders(tx, { conversationId: null, agentName: session.agentName });
@@ -192,17 +193,15 @@ async function insertSessions(
       runId: known.runs.get(session.runExternalId ?? '')?.id,
     });
   }
-  const inserted = await tx.db.session.createManyAndReturn({ data: rows });
+  const inserted = await SESSIONS.insertAll(tx.db, rows);
   const byExternalId = new Map(inserted.map((row) => [row.externalId, row]));
-  await tx.db.pulse.createMany({
-    data: sessions.map((session) => ({
-      projectId,
-      sessionId: byExternalId.get(session.externalId)?.id ?? '',
-      lastActivityAt: session.lastActivityAt ?? session.endedAt ?? session.startedAt,
-      watched: false,
-      steady: session.state === 'WORKING' || session.state === 'SUSPENDED',
-    })),
-  });
+  const lastSeen = sessions.map(({ lastActivityAt, endedAt, startedAt }) => lastActivityAt ?? endedAt ?? startedAt);
+  await tx.db.$executeRaw`
+    INSERT INTO pulses (project_id, session_id, last_activity_at, watched, steady)
+    SELECT s.project_id, s.id, i.last_seen, false, s.state IN ('WORKING', 'SUSPENDED')
+    FROM unnest(${sessions.map(({ externalId }) => externalId)}::text[], ${lastSeen}::timestamptz[])
+      AS i (external_id, last_seen)
+    JOIN sessions s ON s.project_id = ${projectId}::uuid AND s.external_id = i.external_id`;
   for (const session of sessions) {
     const row = byExternalId.get(session.externalId);
     if (!row) throw new Error('an inserted session did not come back');
@@ -228,7 +227,7 @@ function rowOf(session: ImportedSession) {
     ...(state === 'STALLED' && { stalledSince: since.STALLED, escalationLevel: escalationLevel ?? 0 }),
     ...(state === 'ZOMBIE' && { zombieSince: since.ZOMBIE }),
     ...(state === 'COMPLETED' && { endReason: session.endReason ?? 'FINISHED', outcome: session.outcome ?? 'UNKNOWN' }),
-  } satisfies Partial<Prisma.SessionCreateManyInput>;
+  } satisfies Given<Session>;
 }
 
 const EVENT_OF_STATE = {

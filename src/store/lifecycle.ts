@@ -36,11 +36,10 @@ export async function refuseEnded(tx: Transaction, session: Session): Promise<vo
 
 /** The session that continues the chain of this one; a fork does not. */
 export async function successorOf(tx: Transaction, { projectId, id }: Session): Promise<string | null> {
-  const successor = await tx.db.session.findFirst({
-    where: { projectId, parentId: id, startReason: { not: 'FORKED' } },
-    orderBy: { ordinal: 'asc' },
-    select: { id: true },
-  });
+  const [successor] = await tx.db.$queryRaw<{ id: string }[]>`
+    SELECT s.id FROM sessions s
+    WHERE s.project_id = ${projectId}::uuid AND s.parent_id = ${id}::uuid AND s.start_reason <> 'FORKED'
+    ORDER BY s.ordinal LIMIT 1`;
   return successor?.id ?? null;
 }
 

@@ -1,6 +1,6 @@
 // The one writer of events. What a transaction records is collected, and written by one statement at its end: the row lock
 // on the project is held for that statement and the commit, and so positions are gapless and in the order of commit.
-import { Prisma, type Event } from '../database/client.js';
+import { Prisma, type Event, type OpenTransaction } from '../database/client.js';
 import type { EventLevel, EventType } from '../domain/event.js';
 import { newId } from '../domain/id.js';
 import { redacted } from './redacted.js';
@@ -147,11 +147,11 @@ export function place(events: readonly Event[], [placed]: readonly Placed[]): bi
 }
 
 /**
- * Writes the events in their order and answers with the position of the last one. `alive` are the sessions that this is a
- * sign of life of. To be called last before the commit.
+ * Writes the events in their order, commits, and answers with the position of the last one. `alive` are the sessions that
+ * this is a sign of life of.
  */
 export async function writeLog(
-  db: Prisma.TransactionClient,
+  db: OpenTransaction,
   projectId: string,
   events: readonly Event[],
   alive: ReadonlySet<string>,
@@ -161,7 +161,7 @@ export async function writeLog(
 
   // Locks: the sessions' pulses by id, then the project, which therefore waits for nobody while it is held. Both updates
   // see the newest row, since each finds it through the lock that it waited for.
-  const placed = await db.$queryRaw<Placed[]>`
+  const placed = await db.$queryRawAndCommit<Placed[]>`
     WITH input AS MATERIALIZED (
       SELECT * FROM json_to_recordset(${inputOf(events)}::json) AS i (run_id uuid, conversation_id uuid, ${DRAFT_FIELDS})
     ), pulse AS MATERIALIZED (
@@ -189,4 +189,33 @@ export async function writeLog(
   const last = place(events, placed);
   if (last === null) throw new Error('the log of a project that is not there was written');
   return last;
+}
+
+/** Commits a transaction that tells the log nothing, and answers with the position of the log. */
+export async function readPosition(db: OpenTransaction, projectId: string): Promise<bigint> {
+  const head = await db.$queryRawAndCommit<Head[]>`
+    SELECT log_position AS "position" FROM projects WHERE id = ${projectId}::uuid`;
+  return positionOf(head);
+}
+
+/** The same, where its answer is to be kept under an idempotency key. */
+export async function writeRemembered(
+  db: OpenTransaction,
+  projectId: string,
+  { key, mutation, inputHash, answer }: Remembered,
+): Promise<bigint> {
+  const head = await db.$queryRawAndCommit<Head[]>`
+    INSERT INTO idempotency_keys (project_id, key, mutation, input_hash, answer, position)
+    SELECT id, ${key}, ${mutation}, ${inputHash}, ${JSON.stringify(answer)}::jsonb, log_position
+    FROM projects WHERE id = ${projectId}::uuid RETURNING position`;
+  return positionOf(head);
+}
+
+interface Head {
+  position: bigint;
+}
+
+function positionOf([head]: readonly Head[]): bigint {
+  if (!head) throw new Error('there is no log: its project is not there');
+  return head.position;
 }

@@ -3,7 +3,7 @@
 import { Prisma, type Conversation, type Session } from '../database/client.js';
 import { NotFoundError, SessionAlreadyOpenError } from '../domain/errors.js';
 import { encodeId, newId } from '../domain/id.js';
-import { CONVERSATION_COLUMNS, SESSION_COLUMNS } from './row.js';
+import { CONVERSATION_COLUMNS, CONVERSATIONS, SESSION_COLUMNS } from './row.js';
 import type { Transaction } from './transaction.js';
 
 export interface ConversationKey {
@@ -31,7 +31,7 @@ export async function openConversation(tx: Transaction, key: ConversationKey): P
   if (!created && !conversation.closedAt) return conversation;
   if (conversation.closedAt) {
     const { projectId, id } = conversation;
-    await tx.db.conversation.update({ where: { projectId_id: { projectId, id } }, data: { closedAt: null } });
+    await CONVERSATIONS.update(tx.db, { projectId, id }, { closedAt: null });
   }
   tx.record({ type: 'CONVERSATION_OPENED', conversationId: conversation.id, data: { ...key, reopened: !created } });
   return { ...conversation, closedAt: null };

@@ -1,7 +1,7 @@
 // Deleting is an admin's, or the retention worker's: never the ordinary way. What is deleted goes in transactions of
 // bounded size that lock nothing a writer needs, but for the last statement, which writes the log; the chains of those that
 // stay are readable as before, only their edges to what is gone are cut.
-import { Prisma } from '../database/client.js';
+import { Prisma, type Queryable } from '../database/client.js';
 import { encodeId } from '../domain/id.js';
 import { checkInstant, checkName, Issues } from '../domain/limits.js';
 import type { LifecycleState } from '../domain/session.js';
@@ -158,7 +158,7 @@ export async function trimLog(tx: Transaction, newestRemoved: bigint | null): Pr
     WHERE p.id = ${tx.projectId}::uuid`;
 }
 
-async function count(db: Prisma.TransactionClient, where: Prisma.Sql): Promise<Purged> {
+async function count(db: Queryable, where: Prisma.Sql): Promise<Purged> {
   const [counts] = await db.$queryRaw<Purged[]>`
     WITH doomed AS MATERIALIZED (SELECT s.project_id, s.id AS session_id FROM sessions s WHERE ${where})
     SELECT (SELECT count(*) FROM doomed)::int AS "sessions",

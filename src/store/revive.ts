@@ -16,12 +16,10 @@ export function reviveSession(
   return changeSession(store, caller, input, async (tx, session) => {
     const { id: sessionId, state, zombieSince } = session;
     if (zombieSince) {
-      const pulse = await tx.db.pulse.findUniqueOrThrow({
-        where: { projectId_sessionId: { projectId: tx.projectId, sessionId } },
-        select: { lastHeartbeatAt: true },
-      });
-      const hasProof = pulse.lastHeartbeatAt !== null && pulse.lastHeartbeatAt > zombieSince;
-      if (!hasProof) throw new IllegalTransitionError({ from: state, to: 'WORKING', allowed: ['COMPLETED'] });
+      const [pulse] = await tx.db.$queryRaw<{ hasProof: boolean }[]>`
+        SELECT coalesce(last_heartbeat_at > ${zombieSince}, false) AS "hasProof" FROM pulses
+        WHERE project_id = ${tx.projectId}::uuid AND session_id = ${sessionId}::uuid`;
+      if (!pulse?.hasProof) throw new IllegalTransitionError({ from: state, to: 'WORKING', allowed: ['COMPLETED'] });
     }
     return moveSession(tx, session, 'revive', { note: input.note });
   });

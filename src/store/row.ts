@@ -1,20 +1,65 @@
 // Raw statements answer with rows of the same shape as Prisma's, so that nobody has to know which of the two read them.
-import { Prisma } from '../database/client.js';
+import {
+  Prisma,
+  type ApiKey,
+  type Approval,
+  type Checkpoint,
+  type Command,
+  type Conversation,
+  type Event,
+  type Handoff,
+  type IdempotencyKey,
+  type Project,
+  type Run,
+  type SavedState,
+  type Session,
+  type Signal,
+} from '../database/client.js';
+import { Table } from './table.js';
 
-/** The select list that gives a row of the table known as `alias` the shape of its Prisma model. */
-function columns(alias: string, fields: Record<string, string>): Prisma.Sql {
-  const list = Object.keys(fields).map((field) => {
-    const column = field.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
-    return `${alias}."${column}" AS "${field}"`;
-  });
-  return Prisma.raw(list.join(', '));
-}
+const JSON_FIELD = true;
+
+export const API_KEYS = new Table<ApiKey>('api_keys', Prisma.ApiKeyScalarFieldEnum, {});
+export const APPROVALS = new Table<Approval>('approvals', Prisma.ApprovalScalarFieldEnum, {
+  context: JSON_FIELD,
+  result: JSON_FIELD,
+});
+export const CHECKPOINTS = new Table<Checkpoint>('checkpoints', Prisma.CheckpointScalarFieldEnum, {
+  workState: JSON_FIELD,
+  metadata: JSON_FIELD,
+});
+export const COMMANDS = new Table<Command>('commands', Prisma.CommandScalarFieldEnum, {
+  parameters: JSON_FIELD,
+  result: JSON_FIELD,
+  contextData: JSON_FIELD,
+});
+export const CONVERSATIONS = new Table<Conversation>('conversations', Prisma.ConversationScalarFieldEnum, {});
+export const EVENTS = new Table<Event>('events', Prisma.EventScalarFieldEnum, {
+  data: JSON_FIELD,
+  metadata: JSON_FIELD,
+});
+export const HANDOFFS = new Table<Handoff>('handoffs', Prisma.HandoffScalarFieldEnum, {});
+export const IDEMPOTENCY_KEYS = new Table<IdempotencyKey>('idempotency_keys', Prisma.IdempotencyKeyScalarFieldEnum, {
+  answer: JSON_FIELD,
+});
+export const PROJECTS = new Table<Project>('projects', Prisma.ProjectScalarFieldEnum, {});
+export const RUNS = new Table<Run>('runs', Prisma.RunScalarFieldEnum, { metadata: JSON_FIELD });
+export const SAVED_STATES = new Table<SavedState>('saved_states', Prisma.SavedStateScalarFieldEnum, {
+  conversationHistory: JSON_FIELD,
+  contextVariables: JSON_FIELD,
+  planData: JSON_FIELD,
+});
+export const SESSIONS = new Table<Session>('sessions', Prisma.SessionScalarFieldEnum, {
+  metadata: JSON_FIELD,
+  evidence: JSON_FIELD,
+});
+export const SIGNALS = new Table<Signal>('signals', Prisma.SignalScalarFieldEnum, { payload: JSON_FIELD });
 
 /** Every column of a session known as `s`. */
-export const SESSION_COLUMNS = columns('s', Prisma.SessionScalarFieldEnum);
+export const SESSION_COLUMNS = SESSIONS.columns('s');
 /** Every column of a conversation known as `c`. */
-export const CONVERSATION_COLUMNS = columns('c', Prisma.ConversationScalarFieldEnum);
+export const CONVERSATION_COLUMNS = CONVERSATIONS.columns('c');
 /** Every column of a run known as `r`. */
-export const RUN_COLUMNS = columns('r', Prisma.RunScalarFieldEnum);
+export const RUN_COLUMNS = RUNS.columns('r');
 /** Every column of an event known as `e`. */
-export const EVENT_COLUMNS = columns('e', Prisma.EventScalarFieldEnum);
+export const EVENT_COLUMNS = EVENTS.columns('e');

@@ -1,4 +1,4 @@
-import type { Prisma, Run, Session } from '../database/client.js';
+import type { Queryable, Run, Session } from '../database/client.js';
 import { NotFoundError, RunAlreadyActiveError, RunNotActiveError, ValidationError } from '../domain/errors.js';
 import { encodeId, newId } from '../domain/id.js';
 import { checkJson } from '../domain/json.js';
@@ -6,7 +6,7 @@ import { checkKey, checkName, checkNote, checkPast, Issues, JSON_MAX_BYTES } fro
 import type { RunStatus } from '../domain/run.js';
 import { transactOnce, type Once } from './idempotency.js';
 import { redacted } from './redacted.js';
-import { RUN_COLUMNS } from './row.js';
+import { RUN_COLUMNS, RUNS, SESSIONS } from './row.js';
 import type { Caller, Store } from './store.js';
 import { transact, type Transaction } from './transaction.js';
 
@@ -33,24 +33,19 @@ export async function createRun(store: Store, caller: Caller, input: CreateRunIn
     if (coordinatorSessionId) await requireSession(tx, coordinatorSessionId);
     if (externalId) await requireFreeExternalId(tx, externalId);
     if (coordinatorName) {
-      const active = await tx.db.run.findFirst({ where: { projectId, coordinatorName, status: 'ACTIVE' } });
+      const active = await RUNS.find(tx.db, { projectId, coordinatorName, status: 'ACTIVE' });
       if (active) throw new RunAlreadyActiveError({ runId: active.id, coordinatorName });
     }
-    const [run] = await tx.db.run.createManyAndReturn({
-      data: [
-        {
-          projectId,
-          id: newId(),
-          externalId,
-          description: input.description,
-          coordinatorName,
-          coordinatorSessionId,
-          metadata: redacted(input.metadata ?? {}),
-          ...(occurredAt && { startedAt: earlier(occurredAt, tx.now) }),
-        },
-      ],
+    const run = await RUNS.insert(tx.db, {
+      projectId,
+      id: newId(),
+      externalId,
+      description: input.description,
+      coordinatorName,
+      coordinatorSessionId,
+      metadata: redacted(input.metadata ?? {}),
+      ...(occurredAt && { startedAt: earlier(occurredAt, tx.now) }),
     });
-    if (!run) throw new Error('the insert of a run answered with no row');
     tx.record({ type: 'RUN_STARTED', runId: run.id, occurredAt, data: { coordinatorName: coordinatorName ?? null } });
     return { run };
   });
@@ -137,21 +132,19 @@ async function lockRun(tx: Transaction, runId: string): Promise<Run> {
 }
 
 /** A run as it stands, not locked. */
-export async function readRun(db: Prisma.TransactionClient, projectId: string, id: string): Promise<Run> {
-  const run = await db.run.findUnique({ where: { projectId_id: { projectId, id } } });
+export async function readRun(db: Queryable, projectId: string, id: string): Promise<Run> {
+  const run = await RUNS.find(db, { projectId, id });
   if (!run) throw new NotFoundError({ kind: 'Run', ref: encodeId('Run', id) });
   return run;
 }
 
 async function requireSession(tx: Transaction, id: string): Promise<void> {
-  const where = { projectId_id: { projectId: tx.projectId, id } };
-  const session = await tx.db.session.findUnique({ where, select: { id: true } });
+  const session = await SESSIONS.find(tx.db, { projectId: tx.projectId, id });
   if (!session) throw new NotFoundError({ kind: 'Session', ref: encodeId('Session', id) });
 }
 
 async function requireFreeExternalId(tx: Transaction, externalId: string): Promise<void> {
-  const where = { projectId_externalId: { projectId: tx.projectId, externalId } };
-  const taken = await tx.db.run.findUnique({ where, select: { id: true } });
+  const taken = await RUNS.find(tx.db, { projectId: tx.projectId, externalId });
   if (!taken) return;
   const message = `is the external id of run ${encodeId('Run', taken.id)} already`;
   throw new ValidationError({ issues: [{ path: 'input.externalId', message }] });

@@ -6,6 +6,7 @@ import { checkInstant, checkName, checkRange, checkTitle, DOCUMENT_MAX_BYTES, Is
 import { SAVED_STATE_KEPT_SECONDS } from '../domain/savedState.js';
 import { lockOpenSession, moveSession } from './lifecycle.js';
 import { redacted } from './redacted.js';
+import { SAVED_STATES } from './row.js';
 import type { Caller, Store } from './store.js';
 import { transact, type Transaction } from './transaction.js';
 
@@ -46,24 +47,24 @@ export async function saveState(
     tx.showLife(session.id);
     const alive = await moveSession(tx, session, 'activity');
     const fields = { ...content, expiresAt: expiryOf(input, current, tx.now), updatedAt: tx.now };
+    const { projectId } = tx;
     const [savedState] = current
-      ? await tx.db.savedState.updateManyAndReturn({
-          where: { projectId: tx.projectId, id: current.id, version: current.version },
-          data: { ...fields, version: { increment: 1 } },
-        })
-      : await tx.db.savedState.createManyAndReturn({
-          data: [
-            {
-              mode: DEFAULT_MODE,
-              ...fields,
-              projectId: tx.projectId,
-              id: newId(),
-              sessionId: session.id,
-              createdAt: tx.now,
-              status: session.state === 'SUSPENDED' ? 'SUSPENDED' : 'ACTIVE',
-            },
-          ],
-        });
+      ? await SAVED_STATES.update(
+          tx.db,
+          { projectId, id: current.id, version: current.version },
+          { ...fields, version: Prisma.sql`version + 1` },
+        )
+      : [
+          await SAVED_STATES.insert(tx.db, {
+            mode: DEFAULT_MODE,
+            ...fields,
+            projectId,
+            id: newId(),
+            sessionId: session.id,
+            createdAt: tx.now,
+            status: session.state === 'SUSPENDED' ? 'SUSPENDED' : 'ACTIVE',
+          }),
+        ];
     if (!savedState) throw new Error('the save of a state answered with no row');
     const { version, mode, currentPhase, currentStep } = savedState;
     const savedStateId = encodeId('SavedState', savedState.id);
@@ -78,9 +79,7 @@ export async function saveState(
 
 /** The session's state that is ACTIVE or SUSPENDED; under the lock on the session nobody else changes it. */
 export function openStateOf(tx: Transaction, sessionId: string): Promise<SavedState | null> {
-  return tx.db.savedState.findFirst({
-    where: { projectId: tx.projectId, sessionId, status: { in: ['ACTIVE', 'SUSPENDED'] } },
-  });
+  return SAVED_STATES.find(tx.db, { projectId: tx.projectId, sessionId, status: ['ACTIVE', 'SUSPENDED'] });
 }
 
 function contentOf(input: SaveStateInput) {
@@ -89,7 +88,7 @@ function contentOf(input: SaveStateInput) {
     ...(mode != null && { mode }),
     ...(conversationHistory !== undefined && { conversationHistory: redacted(conversationHistory ?? []) }),
     ...(contextVariables !== undefined && { contextVariables: redacted(contextVariables ?? {}) }),
-    ...(planData !== undefined && { planData: planData === null ? Prisma.DbNull : redacted(planData) }),
+    ...(planData !== undefined && { planData: planData === null ? null : redacted(planData) }),
     ...(currentPhase !== undefined && { currentPhase }),
     ...(currentStep !== undefined && { currentStep }),
   };

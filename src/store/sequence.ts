@@ -1,3 +1,4 @@
+import { Prisma } from '../database/client.js';
 import type { Transaction } from './transaction.js';
 
 /** The places of a session's next records, and of its newest event. */
@@ -9,8 +10,8 @@ export interface Places {
 }
 
 const COUNTERS = {
-  checkpoint: 'checkpointSequence',
-  command: 'commandSequence',
+  checkpoint: Prisma.raw('checkpoint_sequence'),
+  command: Prisma.raw('command_sequence'),
 } as const;
 
 /**
@@ -24,13 +25,10 @@ export async function takeSequences(
   count: number,
 ): Promise<Places> {
   const counter = COUNTERS[kind];
-  const pulse = await tx.db.pulse.update({
-    where: { projectId_sessionId: { projectId: tx.projectId, sessionId } },
-    data: { [counter]: { increment: count } },
-    select: { checkpointSequence: true, commandSequence: true, eventSequence: true },
-  });
-  return {
-    first: pulse[counter] - BigInt(count) + 1n,
-    eventSequence: pulse.eventSequence + BigInt(tx.recordedOf(sessionId)),
-  };
+  const [places] = await tx.db.$queryRaw<Places[]>`
+    UPDATE pulses SET ${counter} = ${counter} + ${count}
+    WHERE project_id = ${tx.projectId}::uuid AND session_id = ${sessionId}::uuid
+    RETURNING ${counter} - ${count} + 1 AS "first", event_sequence AS "eventSequence"`;
+  if (!places) throw new Error('a session has no pulse');
+  return { ...places, eventSequence: places.eventSequence + BigInt(tx.recordedOf(sessionId)) };
 }

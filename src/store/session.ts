@@ -1,4 +1,4 @@
-import type { Prisma, Session } from '../database/client.js';
+import { Prisma, type Queryable, type Session } from '../database/client.js';
 import { continueChain, depthBelow } from '../domain/chain.js';
 import { NotFoundError, ValidationError, VersionConflictError } from '../domain/errors.js';
 import { encodeId, newId } from '../domain/id.js';
@@ -29,8 +29,10 @@ import { transactOnce, type Once } from './idempotency.js';
 import { endLocked, lockOpenSession, lockSession, successorOf } from './lifecycle.js';
 import { lockHolders, lockName, newestAt, openConversation, refuseHolder, type ConversationKey } from './place.js';
 import { redacted, redactedText } from './redacted.js';
+import { SESSION_COLUMNS, SESSIONS } from './row.js';
 import { earlier, inheritedRun, requireActiveRun } from './run.js';
 import type { Caller, Store } from './store.js';
+import type { Given } from './table.js';
 import { transact, type Transaction } from './transaction.js';
 
 export interface StartSessionInput {
@@ -132,6 +134,9 @@ async function reasonBelow(tx: Transaction, parent: Session | null, input: Start
   return defaultStartReason({ kind, spawned: !!spawnedById, conversation: !!conversation });
 }
 
+export type NewSession = Given<Session> &
+  Pick<Session, 'projectId' | 'id' | 'kind' | 'startReason' | 'chainRootId' | 'chainIndex'>;
+
 /** What is said of a session's beginning and is no column of its row. */
 interface Beginning {
   occurredAt?: Date | null | undefined;
@@ -142,17 +147,19 @@ interface Beginning {
 /** Adds a session with its pulse and its SESSION_STARTED. */
 export async function insertSession(
   tx: Transaction,
-  row: Prisma.SessionCreateManyInput,
+  row: NewSession,
   { occurredAt, contextPercent = null, currentEpic: epic = null }: Beginning = {},
 ): Promise<Session> {
   const currentEpic = redactedText(epic);
   const startedAt = occurredAt ? { startedAt: earlier(occurredAt, tx.now) } : {};
-  const [session] = await tx.db.session.createManyAndReturn({ data: [{ ...row, ...startedAt }] });
+  const [session] = await tx.db.$queryRaw<Session[]>`
+    WITH s AS (${SESSIONS.insertOf({ ...row, ...startedAt })} RETURNING *), pulse AS (
+      INSERT INTO pulses (project_id, session_id, context_percent, recorded_context, current_epic)
+      SELECT s.project_id, s.id, ${contextPercent}::float8, ${contextPercent}::float8, ${currentEpic} FROM s
+    )
+    SELECT ${SESSION_COLUMNS} FROM s`;
   if (!session) throw new Error('the insert of a session answered with no row');
-  const { projectId, id, parentId, spawnedById } = session;
-  await tx.db.pulse.createMany({
-    data: [{ projectId, sessionId: id, contextPercent, currentEpic, recordedContext: contextPercent }],
-  });
+  const { parentId, spawnedById } = session;
   tx.record({
     type: 'SESSION_STARTED',
     session,
@@ -252,10 +259,7 @@ export async function updateSession(
     const changed = Object.keys(data);
     if (changed.length === 0) return { session };
     const { projectId, id } = session;
-    const [updated] = await tx.db.session.updateManyAndReturn({
-      where: { projectId, id },
-      data: { ...data, version: { increment: 1 } },
-    });
+    const [updated] = await SESSIONS.update(tx.db, { projectId, id }, { ...data, version: Prisma.sql`version + 1` });
     if (!updated) throw new Error('the update of a locked session found no row');
     tx.record({ type: 'SESSION_UPDATED', session: updated, data: { changed, version: updated.version } });
     return { session: updated };
@@ -263,7 +267,7 @@ export async function updateSession(
 }
 
 /** The columns that an update gives another value. */
-function changesOf(session: Session, input: UpdateSessionInput): Partial<Prisma.SessionUncheckedUpdateManyInput> {
+function changesOf(session: Session, input: UpdateSessionInput): Given<Session> {
   const { title, taskId, providerSessionId, workspace, metadataPatch, liveness } = input;
   const place = workspace === null ? NO_WORKSPACE : workspace;
   const policy = liveness === null ? defaultPolicy(session) : mergePolicy(session, liveness);
@@ -282,8 +286,8 @@ function changesOf(session: Session, input: UpdateSessionInput): Partial<Prisma.
 }
 
 /** A session as it stands, not locked. */
-export async function readSession(db: Prisma.TransactionClient, projectId: string, id: string): Promise<Session> {
-  const session = await db.session.findUnique({ where: { projectId_id: { projectId, id } } });
+export async function readSession(db: Queryable, projectId: string, id: string): Promise<Session> {
+  const session = await SESSIONS.find(db, { projectId, id });
   if (!session) throw new NotFoundError({ kind: 'Session', ref: encodeId('Session', id) });
   return session;
 }
@@ -291,12 +295,12 @@ export async function readSession(db: Prisma.TransactionClient, projectId: strin
 /** A handle is the name of one session for ever; who asks for a taken one is told whose it is. */
 async function requireFreeHandles(tx: Transaction, { instanceId, externalId }: StartSessionInput): Promise<void> {
   if (!instanceId && !externalId) return;
-  const { projectId } = tx;
-  const handles = [instanceId && { instanceId }, externalId && { externalId }].filter((handle) => !!handle);
-  const holders = await tx.db.session.findMany({
-    where: { projectId, OR: handles },
-    select: { id: true, instanceId: true, externalId: true },
-  });
+  const holders = await tx.db.$queryRaw<Pick<Session, 'id' | 'instanceId' | 'externalId'>[]>`
+    SELECT s.id, s.instance_id AS "instanceId", s.external_id AS "externalId" FROM sessions s
+    WHERE s.project_id = ${tx.projectId}::uuid AND s.instance_id = ${instanceId ?? null}
+    UNION
+    SELECT s.id, s.instance_id, s.external_id FROM sessions s
+    WHERE s.project_id = ${tx.projectId}::uuid AND s.external_id = ${externalId ?? null}`;
   const issues = new Issues();
   for (const holder of holders) {
     const message = `is a handle of session ${encodeId('Session', holder.id)} already`;

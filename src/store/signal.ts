@@ -1,4 +1,4 @@
-import { Prisma, type Session, type Signal } from '../database/client.js';
+import type { Prisma, Queryable, Session, Signal } from '../database/client.js';
 import { NotFoundError } from '../domain/errors.js';
 import { encodeId, newId } from '../domain/id.js';
 import { checkJson } from '../domain/json.js';
@@ -7,6 +7,7 @@ import type { SignalKind } from '../domain/signal.js';
 import { transactOnce, type Once } from './idempotency.js';
 import { lockOpenSession } from './lifecycle.js';
 import { redacted } from './redacted.js';
+import { SIGNALS } from './row.js';
 import type { Caller, Store } from './store.js';
 import { transact, type Transaction } from './transaction.js';
 
@@ -44,20 +45,15 @@ export async function signalSession(
   session: Session,
   { kind, note, payload }: Pick<SendSignalInput, 'kind' | 'note' | 'payload'>,
 ): Promise<Signal> {
-  const [signal] = await tx.db.signal.createManyAndReturn({
-    data: [
-      {
-        projectId: tx.projectId,
-        id: newId(),
-        sessionId: session.id,
-        kind,
-        note,
-        payload: payload == null ? Prisma.DbNull : redacted(payload),
-        sentBy: tx.caller.name,
-      },
-    ],
+  const signal = await SIGNALS.insert(tx.db, {
+    projectId: tx.projectId,
+    id: newId(),
+    sessionId: session.id,
+    kind,
+    note,
+    payload: payload == null ? null : redacted(payload),
+    sentBy: tx.caller.name,
   });
-  if (!signal) throw new Error('the insert of a signal answered with no row');
   const signalId = encodeId('Signal', signal.id);
   tx.record({ type: 'SIGNAL_SENT', session, data: { signalId, kind, note: note ?? null, by: signal.sentBy } });
   return signal;
@@ -80,13 +76,13 @@ export async function acknowledgeSignals(
   return transact(store, caller, async (tx) => {
     const { projectId } = tx;
     const session = await lockOpenSession(tx, sessionId);
-    const which = { projectId, sessionId, id: { in: [...signalIds] } };
-    const acknowledged = await tx.db.signal.updateManyAndReturn({
-      where: { ...which, acknowledgedAt: null, cancelledAt: null },
-      data: { acknowledgedAt: tx.now },
-      select: { id: true, kind: true },
-    });
-    const found = new Map((await tx.db.signal.findMany({ where: which })).map((signal) => [signal.id, signal]));
+    const which = { projectId, sessionId, id: [...signalIds] };
+    const acknowledged = await SIGNALS.update(
+      tx.db,
+      { ...which, acknowledgedAt: null, cancelledAt: null },
+      { acknowledgedAt: tx.now },
+    );
+    const found = new Map((await SIGNALS.findAll(tx.db, which)).map((signal) => [signal.id, signal]));
     const missing = signalIds.find((id) => !found.has(id));
     if (missing) throw new NotFoundError({ kind: 'Signal', ref: encodeId('Signal', missing) });
     for (const { id, kind } of acknowledged) {
@@ -109,8 +105,8 @@ export function pendingSignals(
 }
 
 /** A signal as it stands. */
-export async function readSignal(db: Prisma.TransactionClient, projectId: string, id: string): Promise<Signal> {
-  const signal = await db.signal.findUnique({ where: { projectId_id: { projectId, id } } });
+export async function readSignal(db: Queryable, projectId: string, id: string): Promise<Signal> {
+  const signal = await SIGNALS.find(db, { projectId, id });
   if (!signal) throw new NotFoundError({ kind: 'Signal', ref: encodeId('Signal', id) });
   return signal;
 }

@@ -26,6 +26,7 @@ export type {
   SavedState,
   Session,
   Signal,
+  Spanned,
 } from '../database/client.js';
 
 export interface Store extends LogSource {

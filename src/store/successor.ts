@@ -1,4 +1,4 @@
-import type { Prisma, Session } from '../database/client.js';
+import type { Session } from '../database/client.js';
 import { continueChain, inherit } from '../domain/chain.js';
 import { newId } from '../domain/id.js';
 import { checkJson } from '../domain/json.js';
@@ -9,6 +9,7 @@ import { lockHolders, refuseHolder } from './place.js';
 import { redacted } from './redacted.js';
 import { inheritedRun } from './run.js';
 import { insertSession } from './session.js';
+import type { Given } from './table.js';
 import type { Transaction } from './transaction.js';
 
 /** What the next session has of its own, where its caller says so. */
@@ -55,7 +56,7 @@ export async function startSuccessor(
 }
 
 /** The fields of the next session that its caller says. */
-export function said(next: NextSession | null | undefined): Partial<Prisma.SessionCreateManyInput> {
+export function said(next: NextSession | null | undefined): Given<Session> {
   const { workspace, metadata, ...fields }: NextSession = next ?? {};
   const given = { ...fields, ...workspace, metadata: metadata == null ? undefined : redacted(metadata) };
   return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));

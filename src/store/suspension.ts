@@ -50,8 +50,8 @@ async function markState(
   from: 'ACTIVE' | 'SUSPENDED',
   to: 'ACTIVE' | 'SUSPENDED',
 ): Promise<void> {
-  await tx.db.savedState.updateMany({
-    where: { projectId: tx.projectId, sessionId, status: from },
-    data: { status: to, updatedAt: tx.now },
-  });
+  await tx.db.$executeRaw`
+    UPDATE saved_states SET status = ${to}::saved_state_status, updated_at = ${tx.now}
+    WHERE project_id = ${tx.projectId}::uuid AND session_id = ${sessionId}::uuid
+      AND status = ${from}::saved_state_status`;
 }

@@ -1,7 +1,8 @@
 // The beat that changes a state, or that the log is due to hear of: a transaction of its own, under the lock on its session.
-import type { Session } from '../database/client.js';
+import { Prisma, type Session } from '../database/client.js';
 import { CONTEXT_STEP_PERCENT, type Sign, type Taken } from './beat.js';
 import { lockOpenSession, moveSession } from './lifecycle.js';
+import { SESSIONS } from './row.js';
 import type { Caller, Store } from './store.js';
 import { transact, type Transaction } from './transaction.js';
 
@@ -48,13 +49,11 @@ export async function takeEvidence(store: Store, caller: Caller, sessionId: stri
 async function contradictVerdict(tx: Transaction, session: Session): Promise<Session> {
   const evidence = (session.evidence ?? {}) as Record<string, unknown>;
   if (session.state !== 'ZOMBIE' || evidence.contradictedAt) return session;
-  const [contradicted] = await tx.db.session.updateManyAndReturn({
-    where: { projectId: session.projectId, id: session.id },
-    data: {
-      evidence: { ...evidence, contradictedAt: tx.now.toISOString() },
-      version: { increment: 1 },
-    },
-  });
+  const [contradicted] = await SESSIONS.update(
+    tx.db,
+    { projectId: session.projectId, id: session.id },
+    { evidence: { ...evidence, contradictedAt: tx.now.toISOString() }, version: Prisma.sql`version + 1` },
+  );
   if (!contradicted) throw new Error('the update of a locked session found no row');
   tx.record({
     type: 'SESSION_CONTRADICTION',

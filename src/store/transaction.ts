@@ -1,10 +1,10 @@
 // A transaction is a function that may run more than once: it reads, decides, changes rows by compare-and-set and records
 // events, and only its last run is ever seen. Locks are taken in one order everywhere: conversation, session, run,
 // project. After the commit, and only then, the bus hears how far the log has grown.
-import type { Event, Prisma } from '../database/client.js';
+import type { Event, OpenTransaction } from '../database/client.js';
 import { decodeIdOf } from '../domain/id.js';
 import { SessionEndedError } from '../domain/errors.js';
-import { draft, writeLog, type NewEvent, type Remembered, type Subject } from './log.js';
+import { draft, readPosition, writeLog, writeRemembered, type NewEvent, type Remembered, type Subject } from './log.js';
 import { retrying } from './retry.js';
 import type { Caller, Store } from './store.js';
 
@@ -15,7 +15,7 @@ export class Transaction {
   #remembered: Remembered | null = null;
 
   constructor(
-    readonly db: Prisma.TransactionClient,
+    readonly db: OpenTransaction,
     readonly caller: Caller,
     /** About now, by the database's clock: `Store.now`. Beginnings and ends of sessions, and events, have the exact time. */
     readonly now: Date,
@@ -52,18 +52,16 @@ export class Transaction {
     this.#steps.set(name, step);
   }
 
-  /** Writes what was collected. `grew`: whether the log is longer than before. */
+  /** Writes what was collected, and commits. `grew`: whether the log is longer than before. */
   async finish(): Promise<{ position: bigint; grew: boolean }> {
     const { db, projectId } = this;
     for (const step of this.#steps.values()) await step();
     if (this.#events.length > 0) {
       return { position: await writeLog(db, projectId, this.#events, this.#alive, this.#remembered), grew: true };
     }
-    const { logPosition: position } = await db.project.findUniqueOrThrow({
-      where: { id: projectId },
-      select: { logPosition: true },
-    });
-    if (this.#remembered) await db.idempotencyKey.create({ data: { projectId, position, ...this.#remembered } });
+    const position = this.#remembered
+      ? await writeRemembered(db, projectId, this.#remembered)
+      : await readPosition(db, projectId);
     return { position, grew: false };
   }
 }
@@ -90,7 +88,7 @@ export async function transact<T extends object>(
           const result = await work(tx);
           return { result, ...(await tx.finish()) };
         },
-        { timeout: timeoutMs },
+        { timeoutMs },
       ),
     );
     if (grew) store.bus.announce(caller.projectId, Number(position));

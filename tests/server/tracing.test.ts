@@ -81,8 +81,8 @@ describe('a trace', () => {
     expect(attribute(span, 'lifeline.request.id')).toBe('request-1');
     expect(attribute(span, 'graphql.operation.type')).toBe('mutation');
     const below = spans().filter(({ parentSpanId }) => parentSpanId === span.spanId);
-    expect(below.map(({ name }) => name)).toContain('prisma:client:transaction');
-    const statements = spans().filter(({ traceId, name }) => traceId === TRACE && name === 'prisma:client:db_query');
+    expect(below.map(({ name }) => name)).toContain('lifeline:transaction');
+    const statements = spans().filter(({ traceId, name }) => traceId === TRACE && name === 'lifeline:db_query');
     expect(statements.map((each) => attribute(each, 'db.query.text')).join()).toContain('INSERT INTO');
   });
 

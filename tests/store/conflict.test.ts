@@ -1,7 +1,7 @@
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { pino } from 'pino';
 import { afterAll, describe, expect, test } from 'vitest';
-import { openDatabase } from '../../src/database/client.js';
+import { openDatabase, Prisma } from '../../src/database/client.js';
 import { startSession } from '../../src/store/session.js';
 import type { Store } from '../../src/store/store.js';
 import { transact } from '../../src/store/transaction.js';
@@ -155,7 +155,7 @@ describe('a failure of the database is UNAVAILABLE', () => {
 
   test('where it is the commit that fails', async () => {
     const unsaved = transact(store, caller, async (tx) => {
-      for (const sql of FAILING_COMMIT) await tx.db.$executeRawUnsafe(sql);
+      for (const sql of FAILING_COMMIT) await tx.db.$executeRaw(Prisma.raw(sql));
       return {};
     });
 
