@@ -26,7 +26,7 @@ export function memoryBus(): Bus {
       return Promise.resolve(closed ? () => undefined : hintAudience.add(projectId, onHint));
     },
     tellBeats(projectId, told) {
-      if (!closed) beats.put(projectId, newestOf(told));
+      if (!closed && beatAudience.has(projectId)) beats.put(projectId, newestOf(told));
     },
     listenBeats(projectId, onBeats) {
       return Promise.resolve(closed ? () => undefined : beatAudience.add(projectId, onBeats));

@@ -146,7 +146,7 @@ export async function redisBus({ url, log }: { url: string; log: Logger }): Prom
     tellBeats(projectId, told) {
       if (state === 'closed') return;
       const topic = beatTopicOf(projectId);
-      beatsHere.put(topic, newestOf(told));
+      if (beatAudience.has(topic)) beatsHere.put(topic, newestOf(told));
       if (wire.isUp()) beatsElsewhere.put(topic, newestOf(told));
     },
     listenBeats: (projectId, onBeats) => listen(beatAudience, beatTopicOf(projectId), onBeats),
