@@ -126,14 +126,14 @@ export const INVARIANTS: readonly Invariant[] = [
   ),
   invariant(
     'pulse',
-    'Every session has a pulse; it knows whether its session is steady, and a context of 0 to 100 %.',
+    'Every session has a pulse; it knows whether its session is steady, and that no supervisor is quiet; a context is 0 to 100 %.',
     Prisma.sql`
       SELECT s.project_id AS "projectId", s.id::text AS subject,
         s.state || CASE WHEN p.session_id IS NULL THEN ' without a pulse' ELSE
-          ', steady ' || p.steady || coalesce(', context ' || p.context_percent, '') END AS found
+          ', steady ' || p.steady || ', quiet ' || p.quiet || coalesce(', context ' || p.context_percent, '') END AS found
       FROM sessions s LEFT JOIN pulses p ON p.project_id = s.project_id AND p.session_id = s.id
       WHERE p.session_id IS NULL OR p.steady <> (s.state IN ('WORKING', 'SUSPENDED'))
-        OR p.context_percent NOT BETWEEN 0 AND 100`,
+        OR (p.quiet AND s.kind = 'SUPERVISOR') OR p.context_percent NOT BETWEEN 0 AND 100`,
   ),
   invariant(
     'run',

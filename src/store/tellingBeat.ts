@@ -79,7 +79,7 @@ async function beatPulse(tx: Transaction, session: Session, sign: Sign): Promise
   const { contextPercent, currentEpic, activity } = sign;
   const [due] = await tx.db.$queryRaw<Due[]>`
     UPDATE pulses p SET last_heartbeat_at = now(), last_activity_at = now(), watched = true,
-      context_percent = coalesce(${contextPercent}::float8, p.context_percent),
+      quiet = ${session.kind} <> 'SUPERVISOR', context_percent = coalesce(${contextPercent}::float8, p.context_percent),
       current_epic = coalesce(${currentEpic}, p.current_epic), activity = coalesce(${activity}, p.activity),
       recorded_context = CASE WHEN o.context THEN ${contextPercent}::float8 ELSE p.recorded_context END,
       heartbeat_recorded_at = CASE WHEN o.heartbeat THEN now() ELSE p.heartbeat_recorded_at END

@@ -180,6 +180,7 @@ describe('the log hears of the beats', () => {
     statements.length = 0;
     await beat(me, session);
     expect(statements).toHaveLength(1);
+    expect(await pulseOf(session)).toMatchObject({ quiet: false });
 
     await database.prisma.pulse.updateMany({
       where: { sessionId: session.id },
@@ -197,6 +198,7 @@ describe('the log hears of the beats', () => {
     await beat(me, session);
 
     expect(typesOf(await log(me))).not.toContain('INSTANCE_HEARTBEAT');
+    expect(await pulseOf(session)).toMatchObject({ quiet: true });
   });
 });
 
