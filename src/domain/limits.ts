@@ -58,9 +58,15 @@ export class Issues {
     return this.#found.length === 0;
   }
 
+  /** With all that was added; null where nothing was. */
+  get error(): ValidationError | null {
+    return this.isEmpty ? null : new ValidationError({ issues: this.#found });
+  }
+
   /** @throws ValidationError with all that was added, where anything was. */
   throwIfAny(): void {
-    if (this.#found.length > 0) throw new ValidationError({ issues: this.#found });
+    const { error } = this;
+    if (error) throw error;
   }
 }
 

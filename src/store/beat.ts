@@ -12,14 +12,19 @@ export interface Sign {
   activity: string | null;
 }
 
-/** A beat that was taken: the pulse as it stands then. */
-export interface Taken extends Beat {
+/** What a heartbeat that was taken is answered by. */
+export interface Taken {
+  /** As the pulse has it then; null too where the heartbeat is evidence of death. */
+  contextPercent: number | null;
   /** Whether signals may be pending: seldom, and only then is it worth another statement. */
   isWanted: boolean;
 }
 
 /** The log tells of the context where it has moved by so much since it last told. */
 export const CONTEXT_STEP_PERCENT = 5;
+
+/** What is one session's. */
+export const keyOfSign = ({ projectId, sessionId }: Sign): string => `${projectId}/${sessionId}`;
 
 /** What two signs of one session come to: the later one, and what only the earlier one mentions. */
 export function foldSigns(earlier: Sign, later: Sign): Sign {
@@ -40,53 +45,94 @@ export async function takePlain(
   { database, bus }: { database: Database; bus: Bus },
   signs: readonly Sign[],
 ): Promise<(Taken | null)[]> {
-  const column = <Field extends keyof Sign>(field: Field) => signs.map((sign) => sign[field]);
+  const column = (field: keyof Sign) => arrayOf(signs.map((sign) => sign[field]));
+  const [projectIds, sessionIds] = [column('projectId'), column('sessionId')];
   // Rows that somebody else has locked are left out, since a statement that never waits is part of no deadlock, and one slow
   // transaction holds up no beats but its own session's. What it may lock is judged as it stands then, not as it was when
-  // the statement began: a verdict that was given meanwhile is seen. The answers are one row, which costs a fraction of many.
-  const [answer] = await database.writer.$queryRaw<[{ at: Date; rows: string | null; wanted: string | null }]>`
-    WITH said AS MATERIALIZED (
-      SELECT * FROM unnest(${column('projectId')}::uuid[], ${column('sessionId')}::uuid[],
-        ${column('contextPercent')}::float8[], ${column('currentEpic')}::text[], ${column('activity')}::text[])
-        WITH ORDINALITY AS i (project_id, session_id, context, epic, activity, ordinal)
-    ), free AS MATERIALIZED (
-      SELECT i.* FROM said i JOIN pulses p ON p.project_id = i.project_id AND p.session_id = i.session_id
-      FOR NO KEY UPDATE OF p SKIP LOCKED
-    ), beaten AS (
+  // the statement began: a verdict that was given meanwhile is seen. By its key the update finds also the row that somebody
+  // has just moved; by its place on the page, which costs less, it would not. The answers are one row, which costs a
+  // fraction of many, and say only what the signs do not.
+  const [answer] = await database.writer.$queryRaw<[Answer]>`
+    WITH beaten AS (
       UPDATE pulses p SET last_heartbeat_at = now(), last_activity_at = now(), watched = true,
         context_percent = coalesce(i.context, p.context_percent),
         current_epic = coalesce(i.epic, p.current_epic), activity = coalesce(i.activity, p.activity)
-      FROM free i, sessions s
+      FROM (
+        SELECT i.*
+        FROM unnest(${projectIds}::uuid[], ${sessionIds}::uuid[],
+          ${column('contextPercent')}::float8[], ${column('currentEpic')}::text[], ${column('activity')}::text[])
+          WITH ORDINALITY AS i (project_id, session_id, context, epic, activity, ordinal)
+        JOIN pulses p ON p.project_id = i.project_id AND p.session_id = i.session_id
+        WHERE p.steady AND (p.quiet OR p.heartbeat_recorded_at > now() - interval '1 minute')
+          AND coalesce(abs(i.context - coalesce(p.recorded_context, -100)) < ${CONTEXT_STEP_PERCENT}, true)
+          AND (i.epic IS NULL OR i.epic IS NOT DISTINCT FROM p.current_epic)
+        FOR NO KEY UPDATE OF p SKIP LOCKED
+      ) i
       WHERE p.project_id = i.project_id AND p.session_id = i.session_id
-        AND s.project_id = p.project_id AND s.id = p.session_id AND p.steady
-        AND (s.kind <> 'SUPERVISOR' OR p.heartbeat_recorded_at > now() - interval '1 minute')
-        AND coalesce(abs(i.context - coalesce(p.recorded_context, -100)) < ${CONTEXT_STEP_PERCENT}, true)
-        AND (i.epic IS NULL OR i.epic IS NOT DISTINCT FROM p.current_epic)
-      RETURNING i.ordinal, p.context_percent, p.current_epic, p.activity
+      RETURNING i.ordinal, CASE WHEN i.context IS NULL THEN p.context_percent END AS context,
+        CASE WHEN i.epic IS NULL THEN p.current_epic END AS epic, CASE WHEN i.activity IS NULL THEN p.activity END AS activity
     )
-    SELECT now()::timestamptz(3) AS "at",
-      (SELECT json_agg(json_build_array(ordinal, context_percent, current_epic, activity))::text FROM beaten) AS "rows",
-      (SELECT json_agg(DISTINCT w.session_id)::text FROM said i JOIN signals w
-        ON w.project_id = i.project_id AND w.session_id = i.session_id
-        AND w.acknowledged_at IS NULL AND w.cancelled_at IS NULL) AS "wanted"`.catch((error: unknown) => {
+    SELECT now()::timestamptz(3) AS "at", json_agg(ordinal)::text AS "taken",
+      (json_agg(json_build_array(ordinal, context, epic, activity))
+        FILTER (WHERE num_nonnulls(context, epic, activity) > 0))::text AS "kept",
+      (SELECT json_agg(DISTINCT w.session_id)::text FROM signals w
+        JOIN unnest(${projectIds}::uuid[], ${sessionIds}::uuid[]) AS i (project_id, session_id)
+          ON w.project_id = i.project_id AND w.session_id = i.session_id
+        WHERE w.acknowledged_at IS NULL AND w.cancelled_at IS NULL) AS "wanted"
+    FROM beaten`.catch((error: unknown) => {
     throw unavailable(error) ?? error;
   });
   const at = answer.at.toISOString();
-  const found = new Map((JSON.parse(answer.rows ?? '[]') as Row[]).map(([ordinal, ...row]) => [ordinal, row]));
+  const kept = new Map((JSON.parse(answer.kept ?? '[]') as Kept[]).map((each) => [each[0], each]));
   const wanted = new Set(JSON.parse(answer.wanted ?? '[]') as string[]);
+  const taken = new Array<Taken | null>(signs.length).fill(null);
   const told = new Map<string, Beat[]>();
-  const taken = signs.map(({ projectId, sessionId }, index) => {
-    const row = found.get(index + 1);
-    if (!row) return null;
-    const [contextPercent, currentEpic, activity] = row;
-    const beat = { sessionId, at, contextPercent, currentEpic, activity };
+  for (const ordinal of JSON.parse(answer.taken ?? '[]') as number[]) {
+    const sign = signs[ordinal - 1];
+    if (!sign) throw new Error('a beat was taken that nobody gave');
+    const { projectId, sessionId } = sign;
+    const [, context, epic, activity] = kept.get(ordinal) ?? NOTHING_KEPT;
+    const beat = {
+      sessionId,
+      at,
+      contextPercent: sign.contextPercent ?? context,
+      currentEpic: sign.currentEpic ?? epic,
+      activity: sign.activity ?? activity,
+    };
+    taken[ordinal - 1] = { contextPercent: beat.contextPercent, isWanted: wanted.has(sessionId) };
     const beats = told.get(projectId);
     if (beats) beats.push(beat);
     else told.set(projectId, [beat]);
-    return { ...beat, isWanted: wanted.has(sessionId) };
-  });
+  }
   for (const [projectId, beats] of told) bus.tellBeats(projectId, beats);
   return taken;
 }
 
-type Row = [ordinal: number, contextPercent: number | null, currentEpic: string | null, activity: string | null];
+interface Answer {
+  at: Date;
+  /** The ordinals of the signs that were taken, from 1 on. */
+  taken: string | null;
+  /** What is known and the sign did not mention. */
+  kept: string | null;
+  /** The sessions of whom something may be wanted. */
+  wanted: string | null;
+}
+
+type Kept = readonly [
+  ordinal: number,
+  contextPercent: number | null,
+  currentEpic: string | null,
+  activity: string | null,
+];
+const NOTHING_KEPT: Kept = [0, null, null, null];
+
+/** Values as PostgreSQL reads an array: as one text, which costs every layer between a fraction of what many values do. */
+function arrayOf(values: readonly (string | number | null)[]): string {
+  const json = JSON.stringify(values).slice(1, -1);
+  // Without an escape, both write alike.
+  return `{${json.includes('\\') ? values.map(elementOf).join() : json}}`;
+}
+
+function elementOf(value: string | number | null): string {
+  return typeof value === 'string' ? `"${value.replaceAll(/["\\]/g, String.raw`\$&`)}"` : String(value);
+}

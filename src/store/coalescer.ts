@@ -1,124 +1,164 @@
 // Many small writes as few large ones: what arrives while a batch is under way goes out together in the next one. So a
-// quiet server waits for nothing, and a busy one makes its batches as large as the database makes them wait.
-import { setImmediate as turn } from 'node:timers/promises';
+// quiet server waits for nothing, and a busy one makes its batches as large as the database makes them wait. Only what
+// fills a batch by itself goes beside another one.
 
 interface Options<Item, Answer> {
+  /** What has to be taken in the order in which it is put. */
+  keyOf: (item: Item) => string;
   /** What two items of one key come to, the later one last. */
   fold: (earlier: Item, later: Item) => Item;
   /** Takes a batch; null stands for an item that has to go alone. Where it rejects, that is every item's answer. */
   flush: (items: readonly Item[]) => Promise<readonly (Answer | null)[]>;
   /** Items in one batch at most. */
   batch: number;
+  /** How many batches may be under way at once; all but one of them are full. */
+  batches: number;
   /** How many that have to go alone may be under way at once, of whatever batches. */
   alone: number;
 }
 
 type GoAlone<Item, Answer> = (item: Item) => Promise<Answer>;
 
-/** One item, or several of one key that were folded, with all who wait for its answer. */
-class Entry<Item, Answer> {
-  readonly answer: Promise<Answer>;
-  resolve!: (answer: Answer | Promise<Answer>) => void;
-  reject!: (error: unknown) => void;
+/** What was put together and is answered together. */
+class Call<Answer> {
+  readonly settled: Promise<PromiseSettledResult<Answer>[]>;
+  readonly #outcomes: PromiseSettledResult<Answer>[];
+  #open: number;
+  #resolve!: (outcomes: PromiseSettledResult<Answer>[]) => void;
 
-  constructor(
-    readonly key: string,
-    public item: Item,
-    public goAlone: GoAlone<Item, Answer>,
-  ) {
-    this.answer = new Promise((resolve, reject) => {
-      this.resolve = resolve;
-      this.reject = reject;
-    });
+  constructor(size: number) {
+    this.#open = size;
+    this.#outcomes = new Array<PromiseSettledResult<Answer>>(size);
+    this.settled = new Promise((resolve) => (this.#resolve = resolve));
+    if (size === 0) this.#resolve([]);
   }
+
+  settle(index: number, outcome: PromiseSettledResult<Answer>): void {
+    this.#outcomes[index] = outcome;
+    this.#open -= 1;
+    if (this.#open === 0) this.#resolve(this.#outcomes);
+  }
+}
+
+/** One item, or several of one key that were folded, with all who wait for its answer. */
+interface Entry<Item, Answer> {
+  readonly key: string;
+  item: Item;
+  goAlone: GoAlone<Item, Answer>;
+  /** Whoever came last. */
+  waiter: Waiter<Answer>;
+  isUnderWay: boolean;
+  /** What has come of its key since it is under way, and waits for that. */
+  successor: Entry<Item, Answer> | null;
+}
+
+interface Waiter<Answer> {
+  readonly call: Call<Answer>;
+  readonly index: number;
+  readonly before: Waiter<Answer> | null;
 }
 
 /** Items of one key are taken in the order in which they were put, whatever way they go. */
 export class Coalescer<Item, Answer> {
   readonly #options: Options<Item, Answer>;
-  readonly #next = new Map<string, Entry<Item, Answer>>();
-  #running: Promise<void> | null = null;
+  /** Of each key the one that comes first. */
+  readonly #entries = new Map<string, Entry<Item, Answer>>();
+  /** Those of them that are for the next batch. */
+  readonly #next: Entry<Item, Answer>[] = [];
   /** Those that have to go alone, and wait for that. */
   readonly #queue: Entry<Item, Answer>[] = [];
-  readonly #alone = new Set<Promise<void>>();
-  /** The keys of both: what comes of them waits in `#next`. */
-  readonly #held = new Set<string>();
+  #batches = 0;
+  #alone = 0;
+  #isScheduled = false;
+  readonly #closing: (() => void)[] = [];
 
   constructor(options: Options<Item, Answer>) {
     this.#options = options;
   }
 
   /**
-   * Has the item taken with the next batch, folded with those of its key that wait for the same one; where it has to go
-   * alone, the latest `goAlone` of its key takes what they come to.
+   * Has the items taken with the next batch, each folded with those of its key that wait for the same one; where it has to
+   * go alone, the latest `goAlone` of its key takes what they come to. Resolves, with the outcomes in the order of the
+   * items, when all are taken or refused; never rejects.
    */
-  put(key: string, item: Item, goAlone: GoAlone<Item, Answer>): Promise<Answer> {
-    let entry = this.#next.get(key);
-    if (entry) {
-      entry.item = this.#options.fold(entry.item, item);
-      entry.goAlone = goAlone;
-    } else {
-      entry = new Entry(key, item, goAlone);
-      this.#next.set(key, entry);
+  put(items: readonly Item[], goAlone: GoAlone<Item, Answer>): Promise<PromiseSettledResult<Answer>[]> {
+    const call = new Call<Answer>(items.length);
+    for (const [index, item] of items.entries()) this.#add(item, goAlone, call, index);
+    if (this.#next.length > 0 && !this.#isScheduled) {
+      this.#isScheduled = true;
+      // What arrives in this turn of the event loop goes together.
+      setImmediate(() => {
+        this.#isScheduled = false;
+        this.#goOn();
+      });
     }
-    if (!this.#held.has(key)) this.#running ??= this.#run();
-    return entry.answer;
+    return call.settled;
   }
 
   /** Resolves when all that was put is answered. */
   async close(): Promise<void> {
-    while (this.#running || this.#alone.size > 0) await Promise.all([this.#running, ...this.#alone]);
+    while (this.#entries.size > 0) await new Promise<void>((resolve) => this.#closing.push(resolve));
   }
 
-  async #run(): Promise<void> {
-    // What arrives in this turn of the event loop goes together.
-    await turn();
-    for (let entries = this.#take(); entries.length > 0; entries = this.#take()) await this.#flush(entries);
-    this.#running = null;
-  }
-
-  #take(): Entry<Item, Answer>[] {
-    const entries: Entry<Item, Answer>[] = [];
-    for (const [key, entry] of this.#next) {
-      if (this.#held.has(key)) continue;
-      this.#next.delete(key);
-      if (entries.push(entry) === this.#options.batch) break;
+  #add(item: Item, goAlone: GoAlone<Item, Answer>, call: Call<Answer>, index: number): void {
+    const key = this.#options.keyOf(item);
+    const first = this.#entries.get(key);
+    const waiting = first?.isUnderWay ? first.successor : first;
+    if (waiting) {
+      waiting.item = this.#options.fold(waiting.item, item);
+      waiting.goAlone = goAlone;
+      waiting.waiter = { call, index, before: waiting.waiter };
+      return;
     }
-    return entries;
+    const waiter = { call, index, before: null };
+    const entry = { key, item, goAlone, waiter, isUnderWay: false, successor: null };
+    if (first) first.successor = entry;
+    else this.#advance(entry);
+  }
+
+  #advance(entry: Entry<Item, Answer>): void {
+    this.#entries.set(entry.key, entry);
+    this.#next.push(entry);
+  }
+
+  #goOn(): void {
+    const { batch, batches, alone } = this.#options;
+    while (this.#batches < batches && this.#next.length >= (this.#batches === 0 ? 1 : batch)) {
+      void this.#flush(this.#next.splice(0, batch));
+    }
+    for (const entry of this.#queue.splice(0, alone - this.#alone)) void this.#takeAlone(entry);
+    if (this.#entries.size === 0) for (const resolve of this.#closing.splice(0)) resolve();
   }
 
   async #flush(entries: readonly Entry<Item, Answer>[]): Promise<void> {
+    this.#batches += 1;
+    for (const entry of entries) entry.isUnderWay = true;
     try {
       const answers = await this.#options.flush(entries.map(({ item }) => item));
       for (const [index, entry] of entries.entries()) {
-        const answer = answers[index];
-        if (answer != null) entry.resolve(answer);
-        else {
-          this.#held.add(entry.key);
-          this.#queue.push(entry);
-        }
+        const value = answers[index];
+        if (value != null) this.#settle(entry, { status: 'fulfilled', value });
+        // Beside the next batch, which need not wait for it.
+        else this.#queue.push(entry);
       }
-      this.#goAlone();
-    } catch (error) {
-      for (const { reject } of entries) reject(error);
+    } catch (reason) {
+      for (const entry of entries) this.#settle(entry, { status: 'rejected', reason });
     }
+    this.#batches -= 1;
+    this.#goOn();
   }
 
-  /** Beside the next batch, which need not wait for them. */
-  #goAlone(): void {
-    for (const entry of this.#queue.splice(0, this.#options.alone - this.#alone.size)) {
-      entry.resolve(entry.goAlone(entry.item));
-      const work = entry.answer.then(
-        () => undefined,
-        () => undefined,
-      );
-      this.#alone.add(work);
-      void work.then(() => {
-        this.#alone.delete(work);
-        this.#held.delete(entry.key);
-        if (this.#next.has(entry.key)) this.#running ??= this.#run();
-        this.#goAlone();
-      });
-    }
+  async #takeAlone(entry: Entry<Item, Answer>): Promise<void> {
+    this.#alone += 1;
+    const [outcome] = await Promise.allSettled([entry.goAlone(entry.item)]);
+    this.#alone -= 1;
+    this.#settle(entry, outcome);
+    this.#goOn();
+  }
+
+  #settle({ key, waiter, successor }: Entry<Item, Answer>, outcome: PromiseSettledResult<Answer>): void {
+    for (let each: Waiter<Answer> | null = waiter; each; each = each.before) each.call.settle(each.index, outcome);
+    if (successor) this.#advance(successor);
+    else this.#entries.delete(key);
   }
 }

@@ -3,6 +3,7 @@
 import type { Signal } from '../database/client.js';
 import { checkCount, checkRange, checkTitle, HEARTBEATS_MAX_PER_CALL, Issues } from '../domain/limits.js';
 import { recommend, type RecommendedAction } from '../domain/signal.js';
+import type { Sign, Taken } from './beat.js';
 import { redactedText } from './redacted.js';
 import { pendingSignals } from './signal.js';
 import type { Caller, Store } from './store.js';
@@ -29,9 +30,10 @@ export interface HeartbeatAnswer {
  * @throws NotFoundError, SessionEndedError, UnavailableError
  */
 export async function heartbeat(store: Store, caller: Caller, input: HeartbeatInput): Promise<HeartbeatAnswer> {
-  check(input, 'input');
-  const heard = await take(store, caller, input);
-  return (await answerTo(store, caller, [heard]))(heard);
+  const [outcome] = await hear(store, caller, [input], () => 'input');
+  if (!outcome) throw new Error('a heartbeat has no outcome');
+  if (outcome.status === 'rejected') throw outcome.reason;
+  return outcome.value;
 }
 
 /**
@@ -47,52 +49,70 @@ export async function heartbeats(
   const issues = new Issues();
   checkCount(issues, 'inputs', inputs, HEARTBEATS_MAX_PER_CALL);
   issues.throwIfAny();
-  const latest = new Map<string, { isEvidence: boolean; taken: Promise<Heard> }>();
-  const hearings = inputs.map(async (input, index) => {
-    check(input, `inputs.${index}`);
-    const { sessionId } = input;
-    const isEvidence = input.processAlive === false;
-    const before = latest.get(sessionId);
-    // A sign of life and evidence of death are told apart by their order alone.
-    const mustWait = before && (isEvidence || before.isEvidence);
-    const taken = mustWait
-      ? before.taken.catch(() => undefined).then(() => take(store, caller, input))
-      : take(store, caller, input);
-    latest.set(sessionId, { isEvidence, taken });
-    return taken;
-  });
-  const outcomes = await Promise.allSettled(hearings);
-  const heard = outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : []));
-  const answer = await answerTo(store, caller, heard);
-  return outcomes.map((outcome) =>
-    outcome.status === 'fulfilled' ? { status: 'fulfilled', value: answer(outcome.value) } : outcome,
-  );
+  return hear(store, caller, inputs, (index) => `inputs.${index}`);
 }
 
-function check(input: HeartbeatInput, path: string): void {
+/** One heartbeat of a call. */
+interface Hearing {
+  readonly input: HeartbeatInput;
+  /** Null until it is taken or refused. */
+  outcome: PromiseSettledResult<Taken> | null;
+}
+
+async function hear(
+  store: Store,
+  caller: Caller,
+  inputs: readonly HeartbeatInput[],
+  pathOf: (index: number) => string,
+): Promise<PromiseSettledResult<HeartbeatAnswer>[]> {
+  const hearings = inputs.map((input, index): Hearing => ({ input, outcome: refusalOf(input, pathOf(index)) }));
+  const plain: Hearing[] = [];
+  // Of these sessions, signs of life and evidence of death are told apart by their order alone.
+  const disputed = new Map<string, Hearing[]>();
+  for (const { sessionId, processAlive } of inputs) if (processAlive === false) disputed.set(sessionId, []);
+  for (const hearing of hearings) {
+    if (!hearing.outcome) (disputed.get(hearing.input.sessionId) ?? plain).push(hearing);
+  }
+  await Promise.all([
+    takeSigns(store, caller, plain),
+    ...Array.from(disputed.values(), (some) => takeInOrder(store, caller, some)),
+  ]);
+  return answered(store, caller, hearings);
+}
+
+async function takeSigns(store: Store, caller: Caller, hearings: readonly Hearing[]): Promise<void> {
+  const signs = hearings.map(({ input }) => signOf(caller, input));
+  const outcomes = await store.beats.put(signs, (sign) => takeTelling(store, caller, sign));
+  for (const [index, hearing] of hearings.entries()) hearing.outcome = outcomes[index] ?? null;
+}
+
+async function takeInOrder(store: Store, caller: Caller, hearings: readonly Hearing[]): Promise<void> {
+  let signs: Hearing[] = [];
+  for (const hearing of hearings) {
+    if (hearing.input.processAlive !== false) {
+      signs.push(hearing);
+      continue;
+    }
+    await takeSigns(store, caller, signs);
+    signs = [];
+    [hearing.outcome] = await Promise.allSettled([takeEvidence(store, caller, hearing.input.sessionId)]);
+  }
+  await takeSigns(store, caller, signs);
+}
+
+/** Null where the input is right. */
+function refusalOf(input: HeartbeatInput, path: string): PromiseRejectedResult | null {
   const issues = new Issues();
   checkRange(issues, `${path}.contextPercent`, input.contextPercent, 0, 100);
   checkTitle(issues, `${path}.currentEpic`, input.currentEpic);
   checkTitle(issues, `${path}.activity`, input.activity);
-  issues.throwIfAny();
+  const { error: reason } = issues;
+  return reason && { status: 'rejected', reason };
 }
 
-interface Heard {
-  sessionId: string;
-  contextPercent: number | null;
-  isWanted: boolean;
-}
-
-async function take(store: Store, caller: Caller, input: HeartbeatInput): Promise<Heard> {
+function signOf({ projectId }: Caller, input: HeartbeatInput): Sign {
   const { sessionId, contextPercent = null, currentEpic = null, activity = null } = input;
-  if (input.processAlive === false) {
-    await takeEvidence(store, caller, sessionId);
-    return { sessionId, contextPercent: null, isWanted: true };
-  }
-  const { projectId } = caller;
-  const said = { currentEpic: cleanText(currentEpic), activity: cleanText(activity) };
-  const sign = { projectId, sessionId, contextPercent, ...said };
-  return store.beats.put(`${projectId}/${sessionId}`, sign, (folded) => takeTelling(store, caller, folded));
+  return { projectId, sessionId, contextPercent, currentEpic: cleanText(currentEpic), activity: cleanText(activity) };
 }
 
 // Agents say the same in one beat after the other, and to look for secrets in it costs as much as to write it.
@@ -108,17 +128,23 @@ function cleanText(text: string | null): string | null {
   return clean;
 }
 
-/** How to answer each of these: with one statement for all of whom something may be wanted. */
-async function answerTo(
-  store: Store,
+/** The outcomes with what is wanted of the sessions: one statement for all of whom something may be wanted. */
+async function answered(
+  { database }: Store,
   { projectId }: Caller,
-  heard: readonly Heard[],
-): Promise<(each: Heard) => HeartbeatAnswer> {
-  const wanted = heard.flatMap(({ sessionId, isWanted }) => (isWanted ? [sessionId] : []));
-  const pending = wanted.length > 0 ? await pendingSignals(store.database.prisma, projectId, { in: wanted }) : [];
-  return ({ sessionId, contextPercent }) => {
+  hearings: readonly Hearing[],
+): Promise<PromiseSettledResult<HeartbeatAnswer>[]> {
+  const wanted: string[] = [];
+  for (const { input, outcome } of hearings) {
+    if (outcome?.status === 'fulfilled' && outcome.value.isWanted) wanted.push(input.sessionId);
+  }
+  const pending = wanted.length > 0 ? await pendingSignals(database.prisma, projectId, { in: wanted }) : [];
+  return hearings.map(({ input: { sessionId }, outcome }) => {
+    if (!outcome) throw new Error('a heartbeat was neither taken nor refused');
+    if (outcome.status === 'rejected') return outcome;
     const signals = pending.filter((signal) => signal.sessionId === sessionId);
     const kinds = signals.map(({ kind }) => kind);
-    return { sessionId, recommendedAction: recommend(kinds, contextPercent), signals };
-  };
+    const recommendedAction = recommend(kinds, outcome.value.contextPercent);
+    return { status: 'fulfilled', value: { sessionId, recommendedAction, signals } };
+  });
 }

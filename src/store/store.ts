@@ -1,7 +1,7 @@
 // What every function of this folder works with. One exported function = one transaction = one mutation or one step of
 // a worker; each takes the store and the caller in whose project it acts.
 import type { Role } from '../domain/role.js';
-import { foldSigns, takePlain, type Sign, type Taken } from './beat.js';
+import { foldSigns, keyOfSign, takePlain, type Sign, type Taken } from './beat.js';
 import { BeatBoard } from './beatBoard.js';
 import { openClock } from './clock.js';
 import { Coalescer } from './coalescer.js';
@@ -75,7 +75,9 @@ export function serviceIn(projectId: string): Caller {
 }
 
 // Milliseconds of the database's time, and small beside what a statement costs by itself.
-const BEATS_PER_STATEMENT = 1_000;
+const BEATS_PER_STATEMENT = 500;
+// While the database takes one, this process makes the next.
+const BEAT_STATEMENTS_AT_ONCE = 3;
 // Half a pool of connections.
 const BEATS_ALONE_AT_ONCE = 5;
 
@@ -91,12 +93,14 @@ export async function createStore(source: LogSource, observer: Observer | null =
     subscribers: () => [...tails.values()].reduce((sum, tail) => sum + tail.followers, 0),
     now: () => clock.now(),
     beats: new Coalescer({
+      keyOf: keyOfSign,
       fold: foldSigns,
       flush(signs) {
         observer?.beaten(signs.length);
         return takePlain(source, signs);
       },
       batch: BEATS_PER_STATEMENT,
+      batches: BEAT_STATEMENTS_AT_ONCE,
       alone: BEATS_ALONE_AT_ONCE,
     }),
     board(projectId) {

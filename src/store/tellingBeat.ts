@@ -31,18 +31,19 @@ export async function takeTelling(store: Store, caller: Caller, sign: Sign): Pro
   });
   const beat = { sessionId: sign.sessionId, at: at.toISOString(), ...pulse };
   store.bus.tellBeats(caller.projectId, [beat]);
-  return { ...beat, isWanted: true };
+  return { contextPercent: beat.contextPercent, isWanted: true };
 }
 
 /**
  * An observer saw no process. It is no sign of life of the session: its pulse stays as it was.
  * @throws NotFoundError, SessionEndedError, IllegalTransitionError
  */
-export async function takeEvidence(store: Store, caller: Caller, sessionId: string): Promise<void> {
+export async function takeEvidence(store: Store, caller: Caller, sessionId: string): Promise<Taken> {
   await transact(store, caller, async (tx) => {
     const session = await lockOpenSession(tx, sessionId);
     return moveSession(tx, session, 'die', { evidence: { processAlive: false, reportedBy: caller.name } });
   });
+  return { contextPercent: null, isWanted: true };
 }
 
 /** A beat of a zombie revives nothing: somebody has to look. Recorded once per verdict. */

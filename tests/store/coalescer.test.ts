@@ -2,40 +2,154 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { Coalescer } from '../../src/store/coalescer.js';
 
+interface Item {
+  key: string;
+  text: string;
+}
+
 /** A coalescer whose work is done when the test says so; an item that begins with «x» has to go alone. */
-function open({ batch = 1_000, alone = 5 } = {}) {
+function open({ batch = 1_000, batches = 1, alone = 5, hold = false } = {}) {
   const begun: string[] = [];
   const ends = new Map<string, (failure?: Error) => void>();
   let mostAlone = 0;
   let underWay = 0;
 
-  async function goAlone(item: string): Promise<string> {
-    begun.push(`alone: ${item}`);
+  const ended = (work: string) =>
+    new Promise<void>((resolve, reject) => {
+      ends.set(work, (failure) => (failure ? reject(failure) : resolve()));
+    });
+  async function goAlone({ text }: Item): Promise<string> {
+    begun.push(`alone: ${text}`);
     mostAlone = Math.max(mostAlone, ++underWay);
-    await new Promise<void>((resolve, reject) => {
-      ends.set(item, (failure) => (failure ? reject(failure) : resolve()));
-    }).finally(() => underWay--);
-    return `${item} alone`;
+    await ended(text).finally(() => underWay--);
+    return `${text} alone`;
   }
-  const coalescer = new Coalescer<string, string>({
-    fold: (earlier, later) => `${earlier}+${later}`,
+  const coalescer = new Coalescer<Item, string>({
+    keyOf: ({ key }) => key,
+    fold: (earlier, later) => ({ ...later, text: `${earlier.text}+${later.text}` }),
     async flush(items) {
-      begun.push(...items.map((item) => `flush: ${item}`));
-      await turn();
-      return items.map((item) => (item.startsWith('x') ? null : `${item} taken`));
+      const texts = items.map(({ text }) => text);
+      begun.push(...texts.map((text) => `flush: ${text}`));
+      await (hold ? ended(texts.join()) : turn());
+      return texts.map((text) => (text.startsWith('x') ? null : `${text} taken`));
     },
-    ...{ batch, alone },
+    ...{ batch, batches, alone },
   });
-  const put = (key: string, item: string) => coalescer.put(key, item, goAlone);
-  /** Ends the work on an item that went alone, once it has begun. */
-  const end = async (item: string, failure?: Error) => {
-    await expect.poll(() => ends.has(item), { interval: 1 }).toBe(true);
-    ends.get(item)!(failure);
+  const putAll = (items: [key: string, text: string][]) =>
+    coalescer.put(
+      items.map(([key, text]) => ({ key, text })),
+      goAlone,
+    );
+  const put = async (key: string, text: string) => {
+    const [outcome] = await putAll([[key, text]]);
+    if (outcome?.status === 'rejected') throw outcome.reason;
+    return outcome!.value;
+  };
+  /** Ends the work on an item that went alone, or on a batch that is held, once it has begun. */
+  const end = async (work: string, failure?: Error) => {
+    await expect.poll(() => ends.has(work), { interval: 1 }).toBe(true);
+    ends.get(work)!(failure);
   };
   /** Resolves once all that was put before has been flushed, unless it is held back. */
   const flushed = () => put('witness', 'witness');
-  return { coalescer, begun, put, end, flushed, mostAlone: () => mostAlone };
+  return { coalescer, begun, put, putAll, end, flushed, mostAlone: () => mostAlone };
 }
+
+describe('what is put together', () => {
+  test('is answered together, each item on its own and in its place', async () => {
+    const { putAll, end } = open();
+    const outcomes = putAll([
+      ['a', 'a'],
+      ['b', 'x b'],
+      ['c', 'x c'],
+      ['a', 'more'],
+    ]);
+    await end('x c', new Error('gone'));
+    await end('x b');
+
+    expect(await outcomes).toMatchObject([
+      { value: 'a+more taken' },
+      { value: 'x b alone' },
+      { reason: { message: 'gone' } },
+      { value: 'a+more taken' },
+    ]);
+    expect(await putAll([])).toEqual([]);
+  });
+
+  test('is refused together where its batch fails, and nothing else', async () => {
+    const { put, putAll, end } = open({ batch: 2, hold: true });
+    const outcomes = putAll([
+      ['a', 'a'],
+      ['b', 'b'],
+      ['c', 'c'],
+    ]);
+    await end('a,b', new Error('gone'));
+    await end('c');
+
+    expect(await outcomes).toMatchObject([
+      { reason: { message: 'gone' } },
+      { reason: { message: 'gone' } },
+      { value: 'c taken' },
+    ]);
+    const next = put('a', 'again');
+    await end('again');
+    expect(await next).toBe('again taken');
+  });
+});
+
+describe('a batch', () => {
+  test('goes beside others where it is full, as many at once as may be', async () => {
+    const { begun, put, end, putAll } = open({ batch: 2, batches: 2, hold: true });
+    const few = putAll([['a', 'a']]);
+    await turn();
+    const many = putAll(['b', 'c', 'd', 'e', 'f'].map((key) => [key, key]));
+    await turn();
+    expect(begun).toEqual(['a', 'b', 'c'].map((text) => `flush: ${text}`));
+
+    await end('b,c');
+    await expect.poll(() => begun.slice(3)).toEqual(['flush: d', 'flush: e']);
+    await end('d,e');
+    await turn();
+    expect(begun).not.toContain('flush: f');
+    await end('a');
+    await end('f');
+    expect(await Promise.all([few, many])).toMatchObject([
+      [{ value: 'a taken' }],
+      ['b', 'c', 'd', 'e', 'f'].map((text) => ({ value: `${text} taken` })),
+    ]);
+    const last = put('a', 'last');
+    await end('last');
+    await last;
+  });
+
+  test('holds nothing of a key that another one is under way with', async () => {
+    const { begun, putAll, end } = open({ batch: 2, batches: 2, hold: true });
+    const first = putAll([
+      ['a', 'a1'],
+      ['b', 'b1'],
+    ]);
+    await turn();
+    const second = putAll([
+      ['a', 'a2'],
+      ['c', 'c2'],
+      ['d', 'd2'],
+      ['a', 'a3'],
+    ]);
+    await end('c2,d2');
+    await turn();
+    expect(begun).toEqual(['a1', 'b1', 'c2', 'd2'].map((text) => `flush: ${text}`));
+
+    await end('a1,b1');
+    await end('a2+a3');
+    expect(await first).toMatchObject([{ value: 'a1 taken' }, { value: 'b1 taken' }]);
+    expect((await second).map((outcome) => outcome.status === 'fulfilled' && outcome.value)).toEqual([
+      'a2+a3 taken',
+      'c2 taken',
+      'd2 taken',
+      'a2+a3 taken',
+    ]);
+  });
+});
 
 describe('what has to go alone', () => {
   test('is no more at once than may be, however many batches it is of, and goes in its order', async () => {

@@ -1,5 +1,7 @@
 import { afterAll, describe, expect, test } from 'vitest';
+import type { Beat } from '../../src/bus/bus.js';
 import { newId } from '../../src/domain/id.js';
+import { appendEvents } from '../../src/store/event.js';
 import { heartbeat, heartbeats, type HeartbeatAnswer, type HeartbeatInput } from '../../src/store/heartbeat.js';
 import { endSession } from '../../src/store/session.js';
 import { sendSignal } from '../../src/store/signal.js';
@@ -106,6 +108,80 @@ describe('heartbeats at once', () => {
 
     expect(typesOf(await log(me, revenant)).slice(-2)).toEqual(['SESSION_ZOMBIE', 'SESSION_CONTRADICTION']);
     expect(typesOf(await log(me, dead)).at(-1)).toBe('SESSION_ZOMBIE');
+  });
+
+  test('of one session that follow the evidence of its death are taken after it, the last one last', async () => {
+    const me = await newCaller();
+    const [session] = (await working(me, 1)) as [Session];
+    const say = (activity: string) => ({ sessionId: session.id, activity });
+
+    await heartbeats(store, me, [{ sessionId: session.id, processAlive: false }, say('first'), say('last')]);
+
+    expect(typesOf(await log(me, session)).slice(-2)).toEqual(['SESSION_ZOMBIE', 'SESSION_CONTRADICTION']);
+    expect(await pulseOf(session)).toMatchObject({ activity: 'last' });
+  });
+
+  test('keep whatever text they say, and say of it what the long way says', async () => {
+    const me = await newCaller();
+    const [plain, telling] = (await working(me, 2)) as [Session, Session];
+    const told: Beat[] = [];
+    const leave = await store.bus.listenBeats(me.projectId, (beats) => void told.push(...beats));
+    const texts = ['null', 'NULL', '{a,b}', '"quoted" \\back\\"', 'two\nlines\t\u0001', ' ', '', '😀 é', null];
+
+    for (const [index, activity] of texts.entries()) {
+      const inputs = [plain, telling].map(({ id: sessionId }) => {
+        return { sessionId, activity, ...(index % 2 === 0 && { contextPercent: 8 + index / 3 }) };
+      });
+      // Whoever is not known to be quiet goes the long way.
+      await database.prisma.pulse.updateMany({ where: { sessionId: telling.id }, data: { quiet: false } });
+      statements.length = 0;
+      const [short, long] = await heartbeats(store, me, inputs);
+      expect(statements.length).toBeGreaterThan(1);
+
+      expect(short).toMatchObject({ status: 'fulfilled', value: { recommendedAction: 'NONE', signals: [] } });
+      expect(long).toEqual({ ...short, value: { recommendedAction: 'NONE', signals: [], sessionId: telling.id } });
+      const { sessionId: _one, lastHeartbeatAt, lastActivityAt, ...ours } = await pulseOf(plain);
+      expect(await pulseOf(telling)).toMatchObject(ours);
+      expect(lastActivityAt).toEqual(lastHeartbeatAt);
+      expect(ours.activity).toBe(activity ?? texts.at(-2));
+    }
+    const said = async ({ id }: Session) => {
+      await expect.poll(() => told.filter(({ sessionId }) => sessionId === id)).toHaveLength(texts.length);
+      return told.filter(({ sessionId }) => sessionId === id).map(({ at: _at, sessionId: _id, ...rest }) => rest);
+    };
+    expect(await said(plain)).toEqual(await said(telling));
+    leave();
+  });
+
+  test('and what they add to the log at once stand in nobody’s way, and neither is lost', async () => {
+    const me = await newCaller();
+    const sessions = await working(me, 20);
+    const before = await pulseOf(sessions[0]!);
+
+    const [beaten] = await Promise.all([
+      Promise.all(
+        Array.from({ length: 10 }, (_, round) =>
+          heartbeats(
+            store,
+            me,
+            sessions.map(({ id }) => ({ sessionId: id, activity: `round ${round}` })),
+          ),
+        ),
+      ),
+      ...sessions.flatMap(({ id }) =>
+        Array.from({ length: 5 }, () =>
+          appendEvents(store, me, { sessionId: id, events: [{ type: 'PROGRESS', level: 'INFO' }] }),
+        ),
+      ),
+    ]);
+
+    expect(beaten.flat().filter(({ status }) => status === 'rejected')).toEqual([]);
+    for (const session of sessions) {
+      expect(await pulseOf(session)).toMatchObject({
+        activity: 'round 9',
+        eventSequence: before.eventSequence + 5n,
+      });
+    }
   });
 
   test('are answered each on its own, in the order of the call', async () => {
