@@ -4,7 +4,7 @@ import { NotFoundError } from '../domain/errors.js';
 import { encodeId } from '../domain/id.js';
 import type { RecommendedAction } from '../domain/signal.js';
 import { heartbeat, heartbeats, type HeartbeatAnswer } from '../store/heartbeat.js';
-import type { Session } from '../store/store.js';
+import type { Session, Signal } from '../store/store.js';
 import { batched } from './batch.js';
 import { builder, enumOf } from './builder.js';
 import type { Context } from './context.js';
@@ -71,53 +71,52 @@ const { inputType: HeartbeatInput } = builder.relayMutationField(
         type: RecommendedActionEnum,
         description: 'What the agent should do now.',
       }),
-      signals: t.field({
+      signals: t.expose('signals', {
         type: [SignalNode],
         description: 'What is wanted of the agent and not acknowledged yet, oldest first.',
-        resolve: ({ signals }) => signals,
       }),
     }),
   },
 );
 
-/** What became of one heartbeat of many. */
+/** What became of one heartbeat of many. Told as it is: what would ask a function for each field costs more than the beat. */
 interface Outcome {
   /** In the caller's own words. */
-  ref: string;
+  sessionId: string;
+  /** Null where it was refused. */
   answer: HeartbeatAnswer | null;
-  error: { code: string; message: string } | null;
+  recommendedAction: RecommendedAction | null;
+  signals: Signal[];
+  errorCode: string | null;
+  errorMessage: string | null;
 }
 
 const HeartbeatOutcome = builder.objectRef<Outcome>('HeartbeatOutcome').implement({
   description: 'What became of one heartbeat of many: what `heartbeat` would answer, or an error with its code.',
   fields: (t) => ({
-    sessionId: t.id({ description: 'Whose it was, as the input says it.', resolve: ({ ref }) => ref }),
+    sessionId: t.exposeID('sessionId', { description: 'Whose it was, as the input says it.' }),
     session: t.field({
       type: SessionNode,
       nullable: true,
       description: 'The session; null where the heartbeat was refused.',
       resolve: ({ answer }, _, context, info) => answer && sessionOf(answer, context, info),
     }),
-    recommendedAction: t.field({
+    recommendedAction: t.expose('recommendedAction', {
       type: RecommendedActionEnum,
       nullable: true,
       description: 'What the agent should do now; null where the heartbeat was refused.',
-      resolve: ({ answer }) => answer?.recommendedAction,
     }),
-    signals: t.field({
+    signals: t.expose('signals', {
       type: [SignalNode],
       description: 'What is wanted of the agent and not acknowledged yet, oldest first.',
-      resolve: ({ answer }) => answer?.signals ?? [],
     }),
-    errorCode: t.string({
+    errorCode: t.exposeString('errorCode', {
       nullable: true,
       description: 'Why it was refused: a code as errors have it in `extensions.code`; null where it was taken.',
-      resolve: ({ error }) => error?.code,
     }),
-    errorMessage: t.string({
+    errorMessage: t.exposeString('errorMessage', {
       nullable: true,
       description: 'The same in a sentence; null where it was taken.',
-      resolve: ({ error }) => error?.message,
     }),
   }),
 });
@@ -125,10 +124,9 @@ const HeartbeatOutcome = builder.objectRef<Outcome>('HeartbeatOutcome').implemen
 const HeartbeatsPayload = builder.objectRef<{ outcomes: Outcome[] }>('HeartbeatsPayload').implement({
   description: 'What became of them.',
   fields: (t) => ({
-    outcomes: t.field({
+    outcomes: t.expose('outcomes', {
       type: [HeartbeatOutcome],
       description: 'One for each heartbeat, in the order of the input.',
-      resolve: ({ outcomes }) => outcomes,
     }),
   }),
 });
@@ -152,20 +150,21 @@ async function outcomesOf(
 ): Promise<Outcome[]> {
   const { store, caller } = context;
   const named = inputs.map((input) => ({ ...input, sessionId: uuidIn('Session', input.sessionId) }));
-  const results = (await heartbeats(store, caller, named)).entries();
-  return Array.from(results, ([index, result]) => {
-    const ref = inputs[index]?.sessionId ?? '';
-    if (result.status === 'fulfilled') return { ref, answer: result.value, error: null };
-    return { ref, answer: null, error: refusal(result.reason, ref, context) };
+  const results = await heartbeats(store, caller, named);
+  return results.map((result, index) => {
+    const sessionId = inputs[index]?.sessionId ?? '';
+    if (result.status === 'rejected') return refusal(result.reason, sessionId, context);
+    const { recommendedAction, signals } = result.value;
+    return { sessionId, answer: result.value, recommendedAction, signals, errorCode: null, errorMessage: null };
   });
 }
 
 /** As the error of a call of its own would be told. */
-function refusal(reason: unknown, ref: string, { store, requestId }: Context): { code: string; message: string } {
+function refusal(reason: unknown, sessionId: string, { store, requestId }: Context): Outcome {
   // The store knows it by the id that a malformed one was taken for.
-  const error = reason instanceof NotFoundError ? new NotFoundError({ kind: 'Session', ref }) : reason;
-  const { message, extensions } = maskError(error, requestId);
-  const code = String(extensions.code);
-  if (code === 'INTERNAL_SERVER_ERROR') store.log.error({ err: reason, requestId }, 'a heartbeat failed');
-  return { code, message };
+  const error = reason instanceof NotFoundError ? new NotFoundError({ kind: 'Session', ref: sessionId }) : reason;
+  const { message: errorMessage, extensions } = maskError(error, requestId);
+  const errorCode = String(extensions.code);
+  if (errorCode === 'INTERNAL_SERVER_ERROR') store.log.error({ err: reason, requestId }, 'a heartbeat failed');
+  return { sessionId, answer: null, recommendedAction: null, signals: [], errorCode, errorMessage };
 }
