@@ -22,12 +22,17 @@ export type IdType = keyof typeof ID_PREFIXES;
 
 const TYPES = new Map(Object.entries(ID_PREFIXES).map(([type, prefix]) => [prefix as string, type as IdType]));
 // The first character carries the top three bits only: 26 × 5 = 130.
-const TYPE_ID = /^([a-z]{3})_([0-7][0-9a-hjkmnp-tv-z]{25})$/;
+const TYPE_ID = /^[a-z]{3}_[0-7][0-9a-hjkmnp-tv-z]{25}$/;
 
 const ALPHABET = Array.from('0123456789abcdefghjkmnpqrstvwxyz');
 // Ten bits at a time: a uuid is 8 bits and six times 20, which are five hex digits and four characters alike.
 const PAIRS = ALPHABET.flatMap((high) => ALPHABET.map((low) => high + low));
-const VALUES = new Map(PAIRS.map((pair, value) => [pair, value]));
+/** By the codes of the characters. */
+const VALUES = new Uint8Array(128);
+for (const [value, character] of ALPHABET.entries()) VALUES[character.charCodeAt(0)] = value;
+const [BYTES, TRIPLES] = [2, 3].map((digits) =>
+  Array.from({ length: 16 ** digits }, (_, value) => value.toString(16).padStart(digits, '0')),
+) as [string[], string[]];
 
 const HEX = Uint8Array.from({ length: 128 }, (_, code) => parseInt(String.fromCharCode(code), 16) || 0);
 // Where the digits of a uuid stand among its hyphens.
@@ -56,13 +61,15 @@ export function encodeId(type: IdType, uuid: string): string {
 
 /** Type and uuid of a TypeID, or null for any text that `encodeId` does not write. */
 export function decodeId(text: string): { type: IdType; uuid: string } | null {
-  const [, prefix = '', digits = ''] = TYPE_ID.exec(text) ?? [];
-  const type = TYPES.get(prefix);
+  const type = TYPE_ID.test(text) ? TYPES.get(text.slice(0, 3)) : undefined;
   if (!type) return null;
-  const bits = (at: number) => VALUES.get(digits.slice(at, at + 2)) ?? 0;
-  let hex = bits(0).toString(16).padStart(2, '0');
-  for (let i = 2; i < 26; i += 4) hex += ((bits(i) << 10) | bits(i + 2)).toString(16).padStart(5, '0');
-  const uuid = [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join('-');
+  const bits = (at: number) => ((VALUES[text.charCodeAt(at)] ?? 0) << 5) | (VALUES[text.charCodeAt(at + 1)] ?? 0);
+  let hex = BYTES[bits(4)] ?? '';
+  for (let at = 6; at < 30; at += 4) {
+    const value = (bits(at) << 10) | bits(at + 2);
+    hex += `${TRIPLES[value >> 8]}${BYTES[value & 255]}`;
+  }
+  const uuid = `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
   return { type, uuid };
 }
 
