@@ -3,10 +3,11 @@
 // far are given one and the same batch, so that what is made of it has to be made once.
 import type { Event } from '../database/client.js';
 import { canonical } from '../domain/canonical.js';
+import { Ahead } from './ahead.js';
 import { insist } from './insist.js';
-import { BATCH_BYTES, matches, readLog, type LogBatch, type LogFilter } from './page.js';
+import { BATCH_BYTES, matches, readLog, sizeOf, type LogBatch, type LogFilter } from './page.js';
 import type { Store } from './store.js';
-import { stream } from './stream.js';
+import { FRESH_MS, stream } from './stream.js';
 import type { Place } from './tail.js';
 
 const BATCH_EVENTS = 500;
@@ -30,6 +31,8 @@ export function followLog(
   return stream(async function* (leave) {
     const tail = store.tail(projectId);
     const stop = await tail.follow();
+    // The database reads the next page while this process sends the one before.
+    const ahead = new Ahead<LogBatch | null>(FRESH_MS);
     let told: { position: bigint; at: number } | null = null;
     const place: Place = {
       cursor: 0n,
@@ -40,6 +43,7 @@ export function followLog(
       while (batch) {
         const { position, caughtUp }: LogBatch = batch;
         place.cursor = position;
+        if (!caughtUp && !fromTail(position)) ahead.begin(() => readOn(position));
         if (batch.events.length > 0 || isDue(position)) {
           told = { position, at: Date.now() };
           yield batch;
@@ -47,9 +51,10 @@ export function followLog(
         // Whoever waits keeps nothing of what it was given.
         batch = null;
         if (caughtUp) await tail.beyond(place, leave);
-        if (!leave.given) batch = fromTail(place.cursor) ?? (await insist(store, leave, () => read(place.cursor)));
+        if (!leave.given) batch = fromTail(place.cursor) ?? (await (ahead.take() ?? readOn(place.cursor)));
       }
     } finally {
+      ahead.end();
       stop();
     }
 
@@ -64,6 +69,10 @@ export function followLog(
       return tail.reads.read(reads(from), () =>
         readLog(store, projectId, { after: from, first: BATCH_EVENTS, filter }),
       );
+    }
+
+    function readOn(from: bigint): Promise<LogBatch | null> {
+      return insist(store, leave, () => read(from));
     }
 
     /** What the process has at hand after the cursor; null where that is not all of it. */
@@ -106,8 +115,4 @@ export function followChanges(
       stop();
     }
   });
-}
-
-function sizeOf(events: readonly Event[]): number {
-  return events.reduce((sum, event) => sum + event.sizeBytes, 0);
 }

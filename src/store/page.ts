@@ -50,9 +50,10 @@ export async function readLog(
 ): Promise<LogBatch> {
   const limit = Math.min(first, PAGE_MAX_SIZE);
   // One statement, so that head, start and events are of one moment. The sum runs over sizes alone: what it cuts off is
-  // never unpacked. The window begins at the first entry that is left, so that no page is spent on what was purged.
-  const rows = await database.prisma.$queryRaw<(Event & Window & { count: bigint | null })[]>`
-    SELECT p.log_position AS "head", s.left, w.end, e.total AS "count", ${EVENT_COLUMNS}
+  // never unpacked. The window begins at the first entry that is left, so that no page is spent on what was purged. PostgreSQL
+  // would sort by position what comes in that order anyway, wide as it is.
+  const rows = await database.prisma.$queryRaw<(Window & (Event | Record<keyof Event, null>))[]>`
+    SELECT p.log_position AS "head", s.left, w.end, ${EVENT_COLUMNS}
     FROM projects p CROSS JOIN LATERAL (
       SELECT CASE WHEN p.log_purged > ${after} THEN (
         SELECT coalesce(min(r.position), p.log_position + 1) FROM events r
@@ -60,15 +61,15 @@ export async function readLog(
     ) s CROSS JOIN LATERAL (
       SELECT least(p.log_position, coalesce(s.left - 1, ${after}) + ${WINDOW_ENTRIES}) AS end
     ) w LEFT JOIN LATERAL (
-      SELECT sized.*, sum(sized.size_bytes) OVER (ORDER BY sized.position) - sized.size_bytes AS before,
-        count(*) OVER () AS total
+      SELECT sized.*,
+        sum(sized.size_bytes) OVER (ORDER BY sized.position ROWS UNBOUNDED PRECEDING) - sized.size_bytes AS before
       FROM (
         SELECT * FROM events e
         WHERE e.project_id = p.id AND e.position > ${after} AND e.position <= w.end ${conditions(filter)}
         ORDER BY e.position LIMIT ${limit}
       ) sized
     ) e ON e.before < ${BATCH_BYTES}
-    WHERE p.id = ${projectId}::uuid ORDER BY e.position`;
+    WHERE p.id = ${projectId}::uuid`;
   const [row] = rows;
   if (!row) throw new Error(`there is no project ${projectId}`);
   const { head, left, end } = row;
@@ -76,17 +77,24 @@ export async function readLog(
     const message = `must be from 0 to ${head}, the log's newest position: it names an entry that this log does not have`;
     throw new ValidationError({ issues: [{ path: 'after', message }] });
   }
-  const events = rows.flatMap(({ head: _, left: __, end: ___, count, ...event }) => (count === null ? [] : event));
+  const events = rows
+    .flatMap(({ head: _, left: __, end: ___, ...event }) => (event.position === null ? [] : event))
+    .sort((one, other) => Number(one.position - other.position));
   const last = events.at(-1)?.position ?? after;
-  // A full page may have left something out; a page that was not filled has seen all of its window.
-  const complete = events.length < limit && BigInt(events.length) === (row.count ?? 0n);
-  const position = complete ? end : last;
+  // A page that is full, by count or by bytes, may have left something out; any other has seen all of its window.
+  const isFull = events.length === limit || sizeOf(events) >= BATCH_BYTES;
+  const position = isFull ? last : end;
   return {
     events,
     position,
     caughtUp: position === head,
     trimmedBefore: left,
   };
+}
+
+/** The bytes of the events' documents. */
+export function sizeOf(events: readonly Event[]): number {
+  return events.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
 }
 
 function conditions(filter: LogFilter | null): Prisma.Sql {

@@ -25,6 +25,9 @@ async function readTo(follower: Follower, position: bigint): Promise<{ batches: 
   return { batches, events: batches.flatMap(({ events }) => events) };
 }
 
+/** How many pages of the log have been read. */
+const reads = (): number => statements.filter((sql) => sql.includes('log_purged')).length;
+
 /** Resolves once this process has read the log up to there. */
 const readUp = ({ projectId }: Caller, position: bigint) =>
   expect.poll(() => store.tail(projectId).head, { interval: 5 }).toBe(position);
@@ -203,6 +206,14 @@ describe('a follower', () => {
 });
 
 describe('a follower that reads its own way', () => {
+  /** Three pages, of which the second may have been read before anything can come in between. */
+  const appendPages = async (caller: Caller): Promise<bigint> => {
+    const session = await start(caller);
+    const append500 = () => append(caller, session, 500, { data: { text: 'x'.repeat(10_000) } });
+    await append500();
+    return append500();
+  };
+
   const failing = () => {
     const lines: string[] = [];
     const logger = pino({}, { write: (line: string) => void lines.push((JSON.parse(line) as { msg: string }).msg) });
@@ -212,8 +223,7 @@ describe('a follower that reads its own way', () => {
 
   test('waits out a database that cannot answer, and misses and repeats nothing', async () => {
     const me = await newCaller();
-    const session = await start(me);
-    const position = await append(me, session, 500, { data: { text: 'x'.repeat(10_000) } });
+    const position = await appendPages(me);
     const { other, told } = await failing();
     await using follower = followLog(other, me.projectId, { after: 0n });
     const first = (await follower.next()).value!;
@@ -234,18 +244,34 @@ describe('a follower that reads its own way', () => {
 
   test('leaves at once while it waits for the database', async () => {
     const me = await newCaller();
-    await append(me, await start(me), 500, { data: { text: 'x'.repeat(10_000) } });
+    await appendPages(me);
     const { other, told } = await failing();
     const follower = followLog(other, me.projectId, { after: 0n });
     await follower.next();
 
     await using barrier = await bar(url, 'events');
-    const waiting = follower.next();
+    const waiting = [follower.next(), follower.next()];
     await expect.poll(() => barrier.breakOff().then(told)).toHaveLength(1);
     await follower.return();
 
-    expect(await waiting).toEqual({ done: true, value: undefined });
+    expect((await Promise.all(waiting)).at(-1)).toEqual({ done: true, value: undefined });
     await barrier.release();
+    await other.close();
+  });
+
+  test('has the next page read while the one before is made use of', async () => {
+    const me = await newCaller();
+    const position = await appendPages(me);
+    const other = await createStore({ database, bus: memoryBus(), log: pino({ level: 'silent' }) });
+    await using follower = followLog(other, me.projectId, { after: 0n });
+    statements.length = 0;
+
+    const first = (await follower.next()).value!;
+    await expect.poll(reads).toBe(2);
+    const { batches, events } = await readTo(follower, position);
+
+    expect([first, ...batches].map(({ caughtUp }) => caughtUp)).toEqual([false, false, true]);
+    expect([...first.events, ...events]).toEqual(await log(me));
     await other.close();
   });
 
@@ -268,7 +294,6 @@ describe('a hundred followers', () => {
     const session = await start(me);
     const followers = Array.from({ length: 100 }, () => followLog(store, me.projectId, { after: null }));
     await Promise.all(followers.map((follower) => follower.next()));
-    const reads = () => statements.filter((sql) => sql.includes('log_start')).length;
     statements.length = 0;
 
     for (let round = 0; round < 5; round++) {
