@@ -41,11 +41,7 @@ const LogBatchType = builder.objectRef<LogBatch>('LogBatch').implement({
     'log ends, which `caughtUp` tells; in the subscription by an empty batch at most every 10 s or 1,000 entries. An ' +
     '`after` beyond the log’s head (a restored backup, say) is VALIDATION, not silence.',
   fields: (t) => ({
-    events: t.field({
-      type: [EventNode],
-      description: 'The entries, in the order of their positions.',
-      resolve: ({ events }) => events,
-    }),
+    events: t.expose('events', { type: [EventNode], description: 'The entries, in the order of their positions.' }),
     position: t.expose('position', { type: 'SafeInt', description: 'What to pass as `after` to go on.' }),
     caughtUp: t.exposeBoolean('caughtUp', {
       description: 'True where nothing newer had been committed: from here on it is live.',

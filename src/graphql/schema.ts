@@ -2,6 +2,7 @@ import type { GraphQLSchema } from 'graphql';
 import { builder } from './builder.js';
 import { selectLightly } from './column.js';
 import { tellIdsAtOnce } from './id.js';
+import { knowShownFields } from './logText.js';
 import { rejectWhatThrows } from './rejection.js';
 import './apiKey.js';
 import './approval.js';
@@ -46,5 +47,5 @@ import './watch.js';
 
 /** The executable schema, its types in alphabetical order. */
 export function buildSchema(): GraphQLSchema {
-  return rejectWhatThrows(tellIdsAtOnce(selectLightly(builder.toSchema())));
+  return knowShownFields(rejectWhatThrows(tellIdsAtOnce(selectLightly(builder.toSchema()))));
 }

@@ -19,6 +19,8 @@ import type { Logger } from 'pino';
 import { canonical } from '../domain/canonical.js';
 import type { Context, Delivery } from '../graphql/context.js';
 import { derivation } from '../graphql/derived.js';
+import { logText } from '../graphql/logText.js';
+import type { LogBatch } from '../store/page.js';
 import { disclose, discloseResult, formatResult } from './failure.js';
 
 // How often an operation is repeated that the database failed, and for how long: it may be its own fault.
@@ -116,6 +118,8 @@ export function fanOut(log: Logger): Plugin<Context> {
  */
 async function write(args: ExecutionArgs, rootValue: unknown, log: Logger): Promise<Message> {
   const context = args.contextValue as Context;
+  const text = logText(args, rootValue);
+  if (text !== null) return { text, position: (rootValue as LogBatch).position };
   for (const until = performance.now() + OUTAGE_MS; ;) {
     const delivery: Delivery = { position: null };
     const executed = await execute({ ...args, rootValue, contextValue: { ...context, delivery } });
