@@ -2,6 +2,7 @@ import { PrismaPg } from '@prisma/adapter-pg';
 import type pg from 'pg';
 import type { Logger } from 'pino';
 import { PrismaClient } from '../generated/prisma/client.js';
+import { lineReader, type Lines } from './line.js';
 import { openPool, type Pool, type PoolUsage } from './pool.js';
 import { openWriter, type Queryable, type Spanned, type Writer } from './queryable.js';
 import { statementNames } from './statement.js';
@@ -33,8 +34,10 @@ export interface Database {
   readonly reader: Queryable;
   /** For what changes rows. */
   readonly writer: Writer;
+  /** For raw reads of many rows, by the connections for reads. */
+  readonly lines: Lines;
   /** For the readers of the log: what is committed is heard of, whatever else is asked. */
-  readonly tail: PrismaClient;
+  readonly tail: Lines;
   /** For questions about the database itself, which must not wait for others: one connection. */
   readonly ask: <Row extends pg.QueryResultRow>(sql: string, values?: unknown[]) => Promise<Row[]>;
   /** How busy the connections are now, by what they are for. */
@@ -84,17 +87,19 @@ export function openDatabase(url: string, options: DatabaseOptions = {}): Databa
   const pools = { read: open(poolSize), write: open(poolSize), tail: open(TAIL_CONNECTIONS) };
   const questions = open(OWN_QUESTIONS);
   const raw = ({ pool }: Pool): Writer => openWriter(pool, { nameOf, onLoss, onQuery, spanned });
-  const [prisma, tail] = [client(pools.read), client(pools.tail)];
+  const lines = ({ pool }: Pool): Lines => lineReader(pool, { nameOf, onQuery, spanned });
+  const prisma = client(pools.read);
   return {
     prisma,
     reader: raw(pools.read),
     writer: raw(pools.write),
-    tail,
+    lines: lines(pools.read),
+    tail: lines(pools.tail),
     ask: async <Row extends pg.QueryResultRow>(sql: string, values?: unknown[]) =>
       (await questions.pool.query<Row>(sql, values)).rows,
     usage: () => ({ read: pools.read.usage(), write: pools.write.usage(), tail: pools.tail.usage() }),
     async close() {
-      await Promise.all([prisma, tail].map((it) => it.$disconnect()));
+      await prisma.$disconnect();
       await Promise.all([...Object.values(pools), questions].map((pool) => pool.end()));
     },
   };

@@ -170,7 +170,7 @@ function rawOf(run: (sql: Sql) => Promise<Answer>): Queryable {
 const sqlOf = (query: Query, values: readonly unknown[]): Sql =>
   query instanceof Sql ? query : new Sql(query, values);
 
-const unspanned: Spanned = (_what, _text, work) => work();
+export const unspanned: Spanned = (_what, _text, work) => work();
 
 /** Whatever kept a connection from being made, it could not be had; PostgreSQL and the pool say more of it by themselves. */
 function unconnected(error: unknown): never {
@@ -181,7 +181,7 @@ function unconnected(error: unknown): never {
  * Throws it as the database's, which a severity says: node-postgres gives none to a connection that broke. Its stack leads to
  * who has asked, and not to where the answer was read.
  */
-function told(error: unknown): never {
+export function told(error: unknown): never {
   if (!(error instanceof Error)) throw error;
   Error.captureStackTrace(error, told);
   throw 'severity' in error ? error : Object.assign(error, { severity: 'FATAL' });

@@ -5,7 +5,7 @@
 import { setImmediate, setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { Bus } from '../bus/bus.js';
-import type { Database, Event } from '../database/client.js';
+import { Prisma, type Database, type Event } from '../database/client.js';
 import { RETRY_MS } from './insist.js';
 import { readLog } from './page.js';
 import { SharedReads } from './sharedRead.js';
@@ -75,11 +75,10 @@ export class LogTail {
 
   /** Up to where the log has been committed. */
   async position(): Promise<bigint> {
-    const { logPosition } = await this.#source.database.tail.project.findUniqueOrThrow({
-      where: { id: this.#projectId },
-      select: { logPosition: true },
-    });
-    return logPosition;
+    const sql = Prisma.sql`SELECT log_position FROM projects WHERE id = ${this.#projectId}::uuid`;
+    const [line] = await this.#source.database.tail(sql);
+    if (!line) throw new Error(`there is no project ${this.#projectId}`);
+    return line[0] as bigint;
   }
 
   /**
@@ -212,7 +211,7 @@ export class LogTail {
 
   async #catchUp(signal: AbortSignal): Promise<void> {
     for (;;) {
-      const database = { prisma: this.#source.database.tail };
+      const database = { lines: this.#source.database.tail };
       const batch = await readLog({ database }, this.#projectId, { after: this.#head, first: STRETCH_EVENTS });
       if (signal.aborted) return;
       if (batch.position > this.#head) this.#advance(batch.events, batch.position);

@@ -1,7 +1,8 @@
 import { once } from 'node:events';
 import { createServer, type AddressInfo } from 'node:net';
 import { describe, expect, test } from 'vitest';
-import { openDatabase } from '../../src/database/client.js';
+import { openDatabase, Prisma } from '../../src/database/client.js';
+import { unavailable } from '../../src/store/conflict.js';
 import { createDatabase } from '../support/postgres.js';
 import { hold, query } from '../support/sql.js';
 
@@ -63,6 +64,8 @@ describe('a database client', () => {
     const { port } = mute.address() as AddressInfo;
     const gone = openDatabase(`postgresql://nobody@127.0.0.1:${port}/none`, { acquireTimeoutMs: 200 });
     await expect(gone.prisma.project.count()).rejects.toThrow('08001');
+    const failure = await gone.lines(Prisma.sql`SELECT 1`).catch((error: unknown) => error);
+    expect(unavailable(failure)).toMatchObject({ code: 'UNAVAILABLE' });
     await gone.close();
     mute.close();
   });
@@ -78,12 +81,31 @@ describe('a database client', () => {
     await expect.poll(() => usage().read).toEqual({ used: 1, idle: 0, waiting: 2 });
 
     expect(await writer.$executeRaw`SELECT FROM projects`).toBe(0);
-    expect(await tail.project.count()).toBe(0);
+    expect(await tail(Prisma.sql`SELECT count(*) FROM projects`)).toEqual([[0n]]);
     expect(await ask('SELECT 1 AS one')).toEqual([{ one: 1 }]);
     expect(usage().read).toEqual({ used: 1, idle: 0, waiting: 2 });
 
     await holder.release();
     await blocked;
+    await close();
+  });
+
+  test('reads lines of values in the shapes that Prisma has them in', async () => {
+    await using database = await createDatabase();
+    const { prisma, lines, tail, close } = openDatabase(database.url);
+    const sql = (number: number, text: string) => Prisma.sql`
+      SELECT ${number}::int AS a, ${2n ** 60n}::bigint AS b, ${text}::text AS c, NULL AS d, ${['x', 'y"']}::text[] AS e,
+        '2026-01-31 13:00:00.12+01'::timestamptz(3) AS f, '0012-01-31 00:00:00+00'::timestamptz AS g,
+        ${JSON.stringify({ k: [1, null] })}::jsonb AS h, 1.5::float8 AS i, true AS j, ${crypto.randomUUID()}::uuid AS k`;
+    // Again, since what comes often is prepared.
+    for (let round = 0; round < 5; round++) {
+      const statement = sql(round, `text ${round}`);
+      const [row] = await prisma.$queryRaw<object[]>(statement);
+      const line = Object.values(row ?? {}) as unknown[];
+      expect(line).toHaveLength(11);
+      expect(await lines(statement)).toEqual([line]);
+      expect(await tail(statement)).toEqual([line]);
+    }
     await close();
   });
 

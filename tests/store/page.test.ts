@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Database } from '../../src/database/client.js';
-import { appendEvents } from '../../src/store/event.js';
+import { appendEvents, type EventInput } from '../../src/store/event.js';
 import { followLog } from '../../src/store/follow.js';
 import { matches, readLog, WINDOW_ENTRIES, type LogFilter } from '../../src/store/page.js';
 import { createRun } from '../../src/store/run.js';
@@ -68,6 +68,30 @@ describe('a page of the log', () => {
 
     expect(page).toMatchObject({ position, caughtUp: true });
     expect(page.events).toEqual(events.slice(2));
+  });
+
+  test('has every column of an event as a read by Prisma has it', async () => {
+    const other = await newCaller();
+    const { run } = await createRun(store, other, {});
+    const session = await start(other, { runId: run.id, conversation: { platform: 'p', externalId: 'y' } });
+    const [cause] = await log(other, session);
+    const whole: EventInput = {
+      type: 'CUSTOM',
+      level: 'WARN',
+      name: 'whole',
+      toolName: 'Edit',
+      dedupeKey: 'once',
+      causeId: cause?.id ?? null,
+      data: { text: 'é\u2028"' },
+      metadata: { list: [1, 1.5, null] },
+      occurredAt: new Date('2026-01-31T12:00:00.5Z'),
+    };
+    await appendEvents(store, other, { sessionId: session.id, events: [whole] });
+
+    const { events: found } = await readLog(store, other.projectId, { after: 0n, first: 500 });
+
+    expect(Object.values(found.find(({ name }) => name) ?? {})).not.toContain(null);
+    expect(found).toEqual(await log(other));
   });
 
   test('of none asks only where the log stands', async () => {
