@@ -57,3 +57,29 @@ function contentFault(root: unknown): string | null {
 function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
+
+/**
+ * The value as PostgreSQL gives it back: of an object the members with shorter names come first, counted in bytes, and those
+ * with names of one length in the order of their bytes. The very same where that is how it stands.
+ */
+export function asStored(value: unknown): unknown {
+  // There is one zero.
+  if (value === 0) return 0;
+  if (typeof value !== 'object' || value === null) return value;
+  if (Array.isArray(value)) {
+    const items: unknown[] = value.map(asStored);
+    return items.every((item, index) => Object.is(item, value[index])) ? value : items;
+  }
+  const members: [string, unknown][] = Object.entries(value);
+  const stored = members.map(([name, inner]): [string, unknown] => [name, asStored(inner)]);
+  const isAlike = stored.every(
+    ([name, inner], index) =>
+      Object.is(inner, members[index]?.[1]) && (index === 0 || compareNames(members[index - 1]?.[0] ?? '', name) < 0),
+  );
+  return isAlike ? value : Object.fromEntries(stored.sort(([one], [other]) => compareNames(one, other)));
+}
+
+function compareNames(one: string, other: string): number {
+  const byLength = Buffer.byteLength(one) - Buffer.byteLength(other);
+  return byLength === 0 ? Buffer.compare(Buffer.from(one), Buffer.from(other)) : byLength;
+}

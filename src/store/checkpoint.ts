@@ -2,7 +2,7 @@ import type { Checkpoint, Queryable, Session } from '../database/client.js';
 import type { CheckpointTrigger, CheckpointType } from '../domain/checkpoint.js';
 import { NotFoundError } from '../domain/errors.js';
 import { encodeId, newId } from '../domain/id.js';
-import { checkJson } from '../domain/json.js';
+import { asStored, checkJson } from '../domain/json.js';
 import {
   checkKey,
   checkPast,
@@ -14,13 +14,11 @@ import {
   Issues,
   JSON_MAX_BYTES,
 } from '../domain/limits.js';
-import { redactText } from '../domain/redaction.js';
 import { transactOnce, type Once } from './idempotency.js';
 import { lockOpenSession, moveSession } from './lifecycle.js';
-import { redacted } from './redacted.js';
+import { redacted, redactedText } from './redacted.js';
 import { CHECKPOINTS } from './row.js';
 import { earlier } from './run.js';
-import { takeSequences } from './sequence.js';
 import type { Caller, Store } from './store.js';
 import type { Transaction } from './transaction.js';
 
@@ -62,6 +60,8 @@ export async function createCheckpoint(
   });
 }
 
+const WITHOUT_WORK = CHECKPOINTS.columns('c', CHECKPOINTS.fieldsWithout(['workState']));
+
 /** Takes a checkpoint of a locked, open session, with its event. */
 export async function takeCheckpoint(
   tx: Transaction,
@@ -72,26 +72,30 @@ export async function takeCheckpoint(
   const { projectId, id: sessionId } = session;
   tx.showLife(sessionId);
   const alive = await moveSession(tx, session, 'activity');
-  const { first: sequence, eventSequence } = await takeSequences(tx, sessionId, 'checkpoint', 1);
   const workState = redacted(picture.workState);
-  const checkpoint = await CHECKPOINTS.insert(tx.db, {
-    projectId,
-    id: newId(),
-    sessionId,
-    sequence,
-    type,
-    trigger,
-    workState,
-    contextPercent: picture.contextPercent,
-    summary: picture.summary == null ? null : redactText(picture.summary).text,
-    pendingWork: (picture.pendingWork ?? []).map((step) => redactText(step).text),
-    filesModified: [...(picture.filesModified ?? [])],
-    branchName: picture.branchName,
-    metadata: redacted(picture.metadata ?? {}),
-    eventSequence,
-    sizeBytes: Buffer.byteLength(JSON.stringify(workState)),
-    ...(occurredAt && { createdAt: earlier(occurredAt, tx.now) }),
-  });
+  const text = JSON.stringify(workState);
+  const createdAt = occurredAt ? earlier(occurredAt, tx.now) : null;
+  // One statement takes the place of the checkpoint and puts it there. The lock on the session makes the sequence of its newest
+  // event known before the log is written. The work itself is megabytes, and need not come back.
+  const [taken] = await tx.db.$queryRaw<Omit<Checkpoint, 'workState'>[]>`
+    WITH place AS (
+      UPDATE pulses SET checkpoint_sequence = checkpoint_sequence + 1
+      WHERE project_id = ${projectId}::uuid AND session_id = ${sessionId}::uuid
+      RETURNING checkpoint_sequence AS sequence, event_sequence
+    )
+    INSERT INTO checkpoints AS c (
+      project_id, id, session_id, sequence, type, trigger, context_percent, work_state, summary, pending_work,
+      files_modified, branch_name, metadata, event_sequence, size_bytes, created_at)
+    SELECT ${projectId}::uuid, ${newId()}::uuid, ${sessionId}::uuid, p.sequence, ${type}::checkpoint_type,
+      ${trigger}::checkpoint_trigger, ${picture.contextPercent}::float8, ${text}::jsonb,
+      ${redactedText(picture.summary)}::text, ${(picture.pendingWork ?? []).map(redactedText)}::text[],
+      ${picture.filesModified ?? []}::text[], ${picture.branchName}::text,
+      ${JSON.stringify(redacted(picture.metadata ?? {}))}::jsonb, p.event_sequence + ${tx.recordedOf(sessionId)},
+      ${Buffer.byteLength(text)}, coalesce(${createdAt}::timestamptz, now())
+    FROM place p RETURNING ${WITHOUT_WORK}`;
+  if (!taken) throw new Error('a session has no pulse');
+  const checkpoint = { ...taken, workState: asStored(workState) as Checkpoint['workState'] };
+  const { sequence } = checkpoint;
   tx.record({
     type: 'CHECKPOINT_CREATED',
     session: alive,

@@ -74,7 +74,7 @@ export async function transitionSession(
     const parent = ended ?? newest;
     const { startReason } = plan;
     const session = parent
-      ? await startSuccessor(tx, parent, { startReason, next, occurredAt })
+      ? await startSuccessor(tx, parent, { startReason, next, occurredAt, isVacated: ended !== null })
       : await startFirst(tx, place, { startReason, next, occurredAt });
     return { ended, session, created: true };
   });

@@ -82,7 +82,7 @@ export async function completeHandoff(
     }
     const { checkpointId, note } = pending;
     const ended = await endLocked(tx, giver, { reason: 'HANDED_OFF', outcome: 'UNKNOWN', by: caller.name, note });
-    const session = await startSuccessor(tx, ended, { startReason: 'HANDOFF', next });
+    const session = await startSuccessor(tx, ended, { startReason: 'HANDOFF', next, isVacated: true });
     const [handoff] = await HANDOFFS.update(tx.db, { projectId, id: handoffId }, { toId: session.id });
     if (!handoff) throw new Error('the update of a locked handoff found no row');
     recordLoaded(tx, session, checkpointId);

@@ -1,14 +1,14 @@
 // The one place where a session changes its state: under the lock on its row, by compare-and-set, with exactly one event
 // in the same transaction.
-import type { Session } from '../database/client.js';
+import { Prisma, type Session } from '../database/client.js';
 import { NotFoundError, SessionEndedError } from '../domain/errors.js';
 import { encodeId } from '../domain/id.js';
 import { eventOf, nextState, type LifecycleAction } from '../domain/lifecycle.js';
 import type { EndReason, Outcome } from '../domain/session.js';
 import { RetryTransaction } from './conflict.js';
-import { SESSION_COLUMNS } from './row.js';
+import { SESSION_COLUMNS, SESSIONS } from './row.js';
 import { settleRun } from './run.js';
-import { settle } from './settle.js';
+import { recordCancelled, settlementOf } from './settle.js';
 import type { Transaction } from './transaction.js';
 
 /** The session, locked against every other writer of it until the transaction ends. */
@@ -43,6 +43,23 @@ export async function successorOf(tx: Transaction, { projectId, id }: Session): 
   return successor?.id ?? null;
 }
 
+/** What a move may change of a row that is known, since it is locked. */
+const MOVED = [
+  'state',
+  'stateChangedAt',
+  'version',
+  'stalledSince',
+  'zombieSince',
+  'escalationLevel',
+  'evidence',
+  'endedAt',
+  'endReason',
+  'outcome',
+  'endedBy',
+  'endNote',
+] as const;
+const MOVED_COLUMNS = SESSIONS.columns('s', MOVED);
+
 /** Why a session ended, or what a verdict rests on: each belongs to the action that it explains. */
 export interface MoveFacts {
   end?: EndFacts;
@@ -76,7 +93,8 @@ export async function moveSession(
   const { to } = next;
   // What belongs to a state goes with it: everything that is not of the new one is cleared. The pulse is told in the same
   // statement, since a beat that waits for it looks at nothing else.
-  const [moved] = await tx.db.$queryRaw<Session[]>`
+  const settlement = end && settlementOf(tx, session.id, end.reason);
+  const [change] = await tx.db.$queryRaw<(Pick<Session, (typeof MOVED)[number]> & { cancelled?: string[] })[]>`
     WITH s AS (
       UPDATE sessions SET
         state = ${to}::lifecycle_state, state_changed_at = now(), version = version + 1,
@@ -93,9 +111,11 @@ export async function moveSession(
     ), pulse AS (
       UPDATE pulses p SET steady = s.state IN ('WORKING', 'SUSPENDED') FROM s
       WHERE p.project_id = s.project_id AND p.session_id = s.id
-    )
-    SELECT ${SESSION_COLUMNS} FROM s`;
-  if (!moved) throw new RetryTransaction();
+    )${settlement ? Prisma.sql`, ${settlement}` : Prisma.empty}
+    SELECT ${MOVED_COLUMNS}${end ? Prisma.sql`, ARRAY(SELECT id FROM cancelled) AS "cancelled"` : Prisma.empty} FROM s`;
+  if (!change) throw new RetryTransaction();
+  const { cancelled = [], ...facts } = change;
+  const moved = { ...session, ...facts };
   tx.record({
     type: eventOf(action, from),
     level: to === 'ZOMBIE' || to === 'STALLED' ? 'WARN' : 'INFO',
@@ -110,12 +130,11 @@ export async function moveSession(
     },
   });
   if (to === 'COMPLETED' || to === 'ZOMBIE') await settleRun(tx, moved);
+  recordCancelled(tx, moved, cancelled);
   return moved;
 }
 
 /** Ends a locked, open session and settles all that hangs on it. */
-export async function endLocked(tx: Transaction, session: Session, end: EndFacts): Promise<Session> {
-  const ended = await moveSession(tx, session, 'end', { end });
-  await settle(tx, ended);
-  return ended;
+export function endLocked(tx: Transaction, session: Session, end: EndFacts): Promise<Session> {
+  return moveSession(tx, session, 'end', { end });
 }

@@ -1,7 +1,7 @@
-import { Prisma, type SavedState } from '../database/client.js';
+import { Prisma, type SavedState, type Session } from '../database/client.js';
 import { VersionConflictError } from '../domain/errors.js';
 import { encodeId, newId } from '../domain/id.js';
-import { checkJson } from '../domain/json.js';
+import { asStored, checkJson } from '../domain/json.js';
 import { checkInstant, checkName, checkRange, checkTitle, DOCUMENT_MAX_BYTES, Issues } from '../domain/limits.js';
 import { SAVED_STATE_KEPT_SECONDS } from '../domain/savedState.js';
 import { lockOpenSession, moveSession } from './lifecycle.js';
@@ -39,33 +39,17 @@ export async function saveState(
   const content = contentOf(input);
   return transact(store, caller, async (tx) => {
     const session = await lockOpenSession(tx, input.sessionId);
-    const current = await openStateOf(tx, session.id);
     const expected = input.expectedVersion ?? null;
-    const actual = current?.version ?? null;
-    if (expected !== actual) throw new VersionConflictError({ expected, actual });
-
+    const savedState =
+      expected === null
+        ? await insertState(tx, session, input, content)
+        : await updateState(tx, session, input, content, expected);
+    if (!savedState) {
+      const open = await openStateOf(tx, session.id);
+      throw new VersionConflictError({ expected, actual: open?.version ?? null });
+    }
     tx.showLife(session.id);
     const alive = await moveSession(tx, session, 'activity');
-    const fields = { ...content, expiresAt: expiryOf(input, current, tx.now), updatedAt: tx.now };
-    const { projectId } = tx;
-    const [savedState] = current
-      ? await SAVED_STATES.update(
-          tx.db,
-          { projectId, id: current.id, version: current.version },
-          { ...fields, version: Prisma.sql`version + 1` },
-        )
-      : [
-          await SAVED_STATES.insert(tx.db, {
-            mode: DEFAULT_MODE,
-            ...fields,
-            projectId,
-            id: newId(),
-            sessionId: session.id,
-            createdAt: tx.now,
-            status: session.state === 'SUSPENDED' ? 'SUSPENDED' : 'ACTIVE',
-          }),
-        ];
-    if (!savedState) throw new Error('the save of a state answered with no row');
     const { version, mode, currentPhase, currentStep } = savedState;
     const savedStateId = encodeId('SavedState', savedState.id);
     tx.record({
@@ -82,6 +66,73 @@ export function openStateOf(tx: Transaction, sessionId: string): Promise<SavedSt
   return SAVED_STATES.find(tx.db, { projectId: tx.projectId, sessionId, status: ['ACTIVE', 'SUSPENDED'] });
 }
 
+/** The first save of a session; null where its state is open already. */
+async function insertState(
+  tx: Transaction,
+  session: Session,
+  { expiresAt }: SaveStateInput,
+  content: Content,
+): Promise<SavedState | null> {
+  const row = SAVED_STATES.insertOf({
+    mode: DEFAULT_MODE,
+    ...content,
+    projectId: tx.projectId,
+    id: newId(),
+    sessionId: session.id,
+    createdAt: tx.now,
+    updatedAt: tx.now,
+    expiresAt: expiresAt === undefined ? dayAfter(tx.now) : expiresAt,
+    status: session.state === 'SUSPENDED' ? 'SUSPENDED' : 'ACTIVE',
+  });
+  const [saved] = await tx.db.$queryRaw<Partial<SavedState>[]>`
+    ${row} ON CONFLICT (project_id, session_id) WHERE status IN ('ACTIVE', 'SUSPENDED') DO NOTHING
+    RETURNING ${unsaid(content)}`;
+  return saved ? withSaid(saved, content) : null;
+}
+
+/** The save of a state of that version; null where it is of another, or none is open. */
+async function updateState(
+  tx: Transaction,
+  session: Session,
+  { expiresAt }: SaveStateInput,
+  content: Content,
+  version: number,
+): Promise<SavedState | null> {
+  const kept = Prisma.sql`CASE WHEN t.expires_at IS NOT NULL THEN greatest(t.expires_at, ${dayAfter(tx.now)}) END`;
+  const changes = SAVED_STATES.assignments({
+    ...content,
+    updatedAt: tx.now,
+    // As the caller says, null being never; else a day from now, or later where that was said before.
+    expiresAt: expiresAt === undefined ? kept : expiresAt,
+    version: Prisma.sql`t.version + 1`,
+  });
+  const [saved] = await tx.db.$queryRaw<Partial<SavedState>[]>`
+    UPDATE saved_states t SET ${changes}
+    WHERE t.project_id = ${tx.projectId}::uuid AND t.session_id = ${session.id}::uuid
+      AND t.status IN ('ACTIVE', 'SUSPENDED') AND t.version = ${version}
+    RETURNING ${unsaid(content)}`;
+  return saved ? withSaid(saved, content) : null;
+}
+
+const dayAfter = (now: Date): Date => new Date(now.getTime() + SAVED_STATE_KEPT_SECONDS * 1000);
+
+type Content = ReturnType<typeof contentOf>;
+
+const DOCUMENTS = ['conversationHistory', 'contextVariables', 'planData'] as const;
+
+/** The columns but for the documents that the save brings: they are megabytes, and need not come back. */
+function unsaid(content: Content): Prisma.Sql {
+  const said = DOCUMENTS.filter((document) => document in content);
+  return SAVED_STATES.columns('t', SAVED_STATES.fieldsWithout(said));
+}
+
+/** The row with the documents that the save has brought, as they are stored. */
+function withSaid(saved: Partial<SavedState>, content: Content): SavedState {
+  const said = DOCUMENTS.filter((document) => document in content);
+  const documents = said.map((document) => [document, asStored(content[document])]);
+  return { ...saved, ...Object.fromEntries(documents) } as SavedState;
+}
+
 function contentOf(input: SaveStateInput) {
   const { mode, conversationHistory, contextVariables, planData, currentPhase, currentStep } = input;
   return {
@@ -92,14 +143,6 @@ function contentOf(input: SaveStateInput) {
     ...(currentPhase !== undefined && { currentPhase }),
     ...(currentStep !== undefined && { currentStep }),
   };
-}
-
-/** As the caller says, null being never; else a day from now, or later where that was said before. */
-function expiryOf({ expiresAt }: SaveStateInput, current: SavedState | null, now: Date): Date | null {
-  if (expiresAt !== undefined) return expiresAt;
-  if (current?.expiresAt === null) return null;
-  const dayFromNow = new Date(now.getTime() + SAVED_STATE_KEPT_SECONDS * 1000);
-  return current?.expiresAt && current.expiresAt > dayFromNow ? current.expiresAt : dayFromNow;
 }
 
 function checkSave(input: SaveStateInput): void {

@@ -1,15 +1,15 @@
 // What hangs on a session does not outlive it: with its end its saved state is completed or expired, its open approvals,
 // signals and handoff are cancelled.
-import type { Session } from '../database/client.js';
+import { Prisma, type Session } from '../database/client.js';
 import { encodeId } from '../domain/id.js';
+import type { EndReason } from '../domain/session.js';
 import type { Transaction } from './transaction.js';
 
-/** Settles all that hangs on a session that ends in this transaction, in one statement. */
-export async function settle(tx: Transaction, ended: Session): Promise<void> {
-  const { projectId, id: sessionId } = ended;
-  const status = ended.endReason === 'EXPIRED' ? 'EXPIRED' : 'COMPLETED';
-  const cancelled = await tx.db.$queryRaw<{ id: string }[]>`
-    WITH states AS (
+/** Parts of the statement that ends a session: they settle all that hangs on it, and `cancelled` are the ids of its approvals. */
+export function settlementOf(tx: Transaction, sessionId: string, reason: EndReason): Prisma.Sql {
+  const { projectId } = tx;
+  const status = reason === 'EXPIRED' ? 'EXPIRED' : 'COMPLETED';
+  return Prisma.sql`states AS (
       UPDATE saved_states SET status = ${status}::saved_state_status, updated_at = now()
       WHERE project_id = ${projectId}::uuid AND session_id = ${sessionId}::uuid AND status IN ('ACTIVE', 'SUSPENDED')
     ), handoff AS (
@@ -20,11 +20,16 @@ export async function settle(tx: Transaction, ended: Session): Promise<void> {
       UPDATE signals SET cancelled_at = now()
       WHERE project_id = ${projectId}::uuid AND session_id = ${sessionId}::uuid
         AND acknowledged_at IS NULL AND cancelled_at IS NULL
-    )
-    UPDATE approvals SET status = 'CANCELLED', resolved_at = now()
-    WHERE project_id = ${projectId}::uuid AND session_id = ${sessionId}::uuid AND status = 'PENDING'
-    RETURNING id`;
-  for (const { id } of cancelled) {
+    ), cancelled AS (
+      UPDATE approvals SET status = 'CANCELLED', resolved_at = now()
+      WHERE project_id = ${projectId}::uuid AND session_id = ${sessionId}::uuid AND status = 'PENDING'
+      RETURNING id
+    )`;
+}
+
+/** Tells the log of the approvals that were cancelled with a session's end. */
+export function recordCancelled(tx: Transaction, ended: Session, approvalIds: readonly string[]): void {
+  for (const id of approvalIds) {
     tx.record({
       type: 'APPROVAL_RESOLVED',
       session: ended,

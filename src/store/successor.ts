@@ -27,6 +27,8 @@ export interface Succession {
   /** Where it stands, if not where its parent stood. */
   place?: { conversationId: string | null; agentName: string | null };
   occurredAt?: Date | null | undefined;
+  /** Whether the parent has held its place until this transaction ended it: so long nobody else can come there. */
+  isVacated?: boolean;
 }
 
 /**
@@ -36,7 +38,7 @@ export interface Succession {
 export async function startSuccessor(
   tx: Transaction,
   parent: Session,
-  { startReason, next, place, occurredAt }: Succession,
+  { startReason, next, place, occurredAt, isVacated = false }: Succession,
 ): Promise<Session> {
   const id = newId();
   const row = {
@@ -50,7 +52,8 @@ export async function startSuccessor(
     id,
     startReason,
   };
-  const [holder] = await lockHolders(tx, { conversationId: row.conversationId, agentName: row.agentName });
+  const { conversationId, agentName } = row;
+  const [holder] = isVacated ? [] : await lockHolders(tx, { conversationId, agentName });
   if (holder) return refuseHolder(tx, holder);
   return insertSession(tx, row, { occurredAt });
 }

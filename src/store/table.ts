@@ -28,7 +28,7 @@ const exactly = (_key: string, value: unknown): unknown => (typeof value === 'bi
 export class Table<Row extends object> {
   readonly #name: Prisma.Sql;
   readonly #type: Prisma.Sql;
-  readonly #fields: readonly string[];
+  readonly #fields: readonly (keyof Row & string)[];
   readonly #json: Readonly<Record<string, true>>;
   readonly #all: Prisma.Sql;
 
@@ -36,14 +36,14 @@ export class Table<Row extends object> {
   constructor(name: string, fields: Readonly<Record<keyof Row & string, string>>, json: Record<JsonField<Row>, true>) {
     this.#name = Prisma.raw(`"${name}" AS t`);
     this.#type = Prisma.raw(`"${name}"`);
-    this.#fields = Object.keys(fields);
+    this.#fields = Object.keys(fields) as (keyof Row & string)[];
     this.#json = json;
     this.#all = this.columns('t');
   }
 
-  /** The select list that gives a row of the table known as `alias` the shape of its Prisma model. */
-  columns(alias: string): Prisma.Sql {
-    return Prisma.raw(this.#fields.map((field) => `${alias}.${columnOf(field)} AS "${field}"`).join(', '));
+  /** The select list that gives a row of the table known as `alias` the shape of its Prisma model, or of a part of it. */
+  columns(alias: string, fields: readonly (keyof Row & string)[] = this.#fields): Prisma.Sql {
+    return Prisma.raw(fields.map((field) => `${alias}.${columnOf(field)} AS "${field}"`).join(', '));
   }
 
   /** The row as it stands then. */
@@ -77,11 +77,19 @@ export class Table<Row extends object> {
 
   /** The rows that were found, as they stand then. */
   update(db: Queryable, where: Where<Row>, changes: Changes<Row>): Promise<Row[]> {
-    const assigned = this.#given(changes).map(
-      ([field, value]) => Prisma.sql`${Prisma.raw(columnOf(field))} = ${value}`,
-    );
     return db.$queryRaw<Row[]>`
-      UPDATE ${this.#name} SET ${Prisma.join(assigned)} WHERE ${conditions(where)} RETURNING ${this.#all}`;
+      UPDATE ${this.#name} SET ${this.assignments(changes)} WHERE ${conditions(where)} RETURNING ${this.#all}`;
+  }
+
+  /** What an update sets. */
+  assignments(changes: Changes<Row>): Prisma.Sql {
+    const all = this.#given(changes);
+    return Prisma.join(all.map(([field, value]) => Prisma.sql`${Prisma.raw(columnOf(field))} = ${value}`));
+  }
+
+  /** All fields but for those that are left out. */
+  fieldsWithout(left: readonly string[]): (keyof Row & string)[] {
+    return this.#fields.filter((field) => !left.includes(field));
   }
 
   async find(db: Queryable, where: Where<Row>): Promise<Row | null> {

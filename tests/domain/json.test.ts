@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { PayloadTooLargeError } from '../../src/domain/errors.js';
-import { checkJson, type JsonShape } from '../../src/domain/json.js';
+import { asStored, checkJson, type JsonShape } from '../../src/domain/json.js';
 import { Issues } from '../../src/domain/limits.js';
 import { issuesOf } from '../support/complaint.js';
 
@@ -113,5 +113,31 @@ describe('the content of JSON', () => {
     expect(complaintOf(nested(100))).toBeUndefined();
     expect(complaintOf(nested(101))).toBe('data must not be nested deeper than 100 levels');
     expect(complaintOf(nested(10_000))).toBe('data must not be nested deeper than 100 levels');
+  });
+});
+
+describe('JSON as it is stored', () => {
+  const text = (value: unknown) => JSON.stringify(asStored(value));
+
+  it('has the members with the shorter names first, at every depth', () => {
+    expect(text({ bb: 1, a: [{ y: 1, x: 2 }], '10': { d: 1, c: 2 } })).toBe(
+      '{"10":{"c":2,"d":1},"a":[{"x":2,"y":1}],"bb":1}',
+    );
+    expect(text({ é: 1, z: 2, '😀': 3, ab: 4 })).toBe('{"z":2,"ab":4,"é":1,"😀":3}');
+    expect(text(JSON.parse('{"__proto__": 1, "a": -0}'))).toBe('{"a":0,"__proto__":1}');
+  });
+
+  it('is the very same where it is so already', () => {
+    const value = { a: [1, { b: null, cc: 'x' }], bb: {} };
+    expect(asStored(value)).toBe(value);
+    expect([asStored(null), asStored('a'), asStored([])]).toEqual([null, 'a', []]);
+  });
+
+  it('is the same value as before', () => {
+    fc.assert(
+      fc.property(fc.jsonValue(), (value) => {
+        expect(JSON.parse(text(value))).toEqual(JSON.parse(JSON.stringify(value)));
+      }),
+    );
   });
 });

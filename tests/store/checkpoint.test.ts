@@ -22,6 +22,19 @@ const checkpointsOf = ({ projectId, id: sessionId }: Session) =>
   database.prisma.checkpoint.findMany({ where: { projectId, sessionId }, orderBy: { sequence: 'asc' } });
 
 describe('a checkpoint', () => {
+  test('is answered as it is read, to the order of the members of its work', async () => {
+    const me = await newCaller();
+    const session = await start(me);
+    const workState = JSON.parse(
+      '{"long": [{"b": -0, "a": 1e21}], "s": 5e-324, "10": 1, "9": {"zz": 0, "é": 1, "y": 2}}',
+    );
+    const checkpoint = await take(me, session, { workState, metadata: { zz: 1, a: 2 } });
+    const [stored] = await checkpointsOf(session);
+    expect(checkpoint).toEqual(stored);
+    expect(JSON.stringify(checkpoint.workState)).toBe(JSON.stringify(stored?.workState));
+    expect(checkpoint.sizeBytes).toBe(Buffer.byteLength(JSON.stringify(workState)));
+  });
+
   test('keeps the picture, and the log tells which it is', async () => {
     const me = await newCaller();
     const session = await start(me);

@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { afterAll, describe, expect, test } from 'vitest';
 import { encodeId } from '../../src/domain/id.js';
 import { DOCUMENT_MAX_BYTES } from '../../src/domain/limits.js';
@@ -288,5 +289,45 @@ describe('a session that has ended', () => {
 
     expect(await save(me, next)).toMatchObject({ version: 1, currentStep: null });
     expect(await statesOf(session)).toMatchObject([{ status: 'COMPLETED', version: 1, currentStep: 4 }]);
+  });
+});
+
+describe('a document', () => {
+  test('is answered as it is read, to the order of its members and the last digit', async () => {
+    const me = await newCaller();
+    const session = await start(me);
+    let expectedVersion: number | null = null;
+    const name = fc.oneof(
+      fc.string({ unit: 'binary', maxLength: 4 }),
+      fc.constantFrom('b', 'aa', 'é', '9', '10', 'ｆ', '😀'),
+    );
+    const documents = fc.dictionary(name, fc.jsonValue({ stringUnit: 'grapheme', maxDepth: 3 }), { maxKeys: 6 });
+    await fc.assert(
+      fc.asyncProperty(documents, fc.array(documents, { maxLength: 2 }), async (contextVariables, history) => {
+        fc.pre(!/\\u(0000|d[89a-f])/i.test(JSON.stringify([contextVariables, history])));
+        const input = { expectedVersion, contextVariables, conversationHistory: history };
+        const savedState = await save(me, session, input);
+        expectedVersion = savedState.version;
+        const [stored] = await statesOf(session);
+        expect(savedState).toEqual(stored);
+        expect(JSON.stringify(savedState.contextVariables)).toBe(JSON.stringify(stored?.contextVariables));
+        expect(JSON.stringify(savedState.conversationHistory)).toBe(JSON.stringify(stored?.conversationHistory));
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  test('that a save does not mention is answered all the same', async () => {
+    const me = await newCaller();
+    const session = await start(me);
+    await save(me, session, { contextVariables: { kept: true }, planData: { steps: 2 } });
+    const savedState = await save(me, session, { expectedVersion: 1, conversationHistory: ['new'], planData: null });
+    expect(savedState).toMatchObject({
+      contextVariables: { kept: true },
+      conversationHistory: ['new'],
+      planData: null,
+      version: 2,
+    });
+    expect([savedState]).toEqual(await statesOf(session));
   });
 });
