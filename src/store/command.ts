@@ -105,7 +105,7 @@ async function insertCommands(
   commands: readonly CommandInput[],
 ): Promise<Command[]> {
   const { projectId } = tx;
-  const { first, eventSequence } = await takeSequences(tx, sessionId, 'command', commands.length);
+  const { first, eventSequence } = await takeSequences(tx, sessionId, commands.length);
   const isDated = commands.some(({ occurredAt }) => occurredAt);
   const data = commands.map(({ occurredAt, errorMessage, tags, dedupeKey, ...command }, index) => {
     const parameters = redact(command.parameters);

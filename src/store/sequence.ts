@@ -1,4 +1,3 @@
-import { Prisma } from '../database/client.js';
 import type { Transaction } from './transaction.js';
 
 /** The places of a session's next records, and of its newest event. */
@@ -9,26 +8,15 @@ export interface Places {
   eventSequence: bigint;
 }
 
-const COUNTERS = {
-  checkpoint: Prisma.raw('checkpoint_sequence'),
-  command: Prisma.raw('command_sequence'),
-} as const;
-
 /**
- * Takes the next `count` sequences of a locked session's checkpoints or commands. The lock on the session is what makes the
+ * Takes the next `count` sequences of a locked session's commands. The lock on the session is what makes the
  * newest event's sequence known before the log is written: nobody else records an event of it meanwhile.
  */
-export async function takeSequences(
-  tx: Transaction,
-  sessionId: string,
-  kind: keyof typeof COUNTERS,
-  count: number,
-): Promise<Places> {
-  const counter = COUNTERS[kind];
+export async function takeSequences(tx: Transaction, sessionId: string, count: number): Promise<Places> {
   const [places] = await tx.db.$queryRaw<Places[]>`
-    UPDATE pulses SET ${counter} = ${counter} + ${count}
+    UPDATE pulses SET command_sequence = command_sequence + ${count}
     WHERE project_id = ${tx.projectId}::uuid AND session_id = ${sessionId}::uuid
-    RETURNING ${counter} - ${count} + 1 AS "first", event_sequence AS "eventSequence"`;
+    RETURNING command_sequence - ${count} + 1 AS "first", event_sequence AS "eventSequence"`;
   if (!places) throw new Error('a session has no pulse');
   return { ...places, eventSequence: places.eventSequence + BigInt(tx.recordedOf(sessionId)) };
 }
