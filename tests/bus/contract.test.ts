@@ -1,36 +1,73 @@
 import { randomUUID } from 'node:crypto';
 import pino from 'pino';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { Broker } from '../../src/bus/broker.js';
 import type { Beat, Bus, Hint } from '../../src/bus/bus.js';
+import { lineBus } from '../../src/bus/line.js';
 import { memoryBus } from '../../src/bus/memory.js';
 import { redisBus } from '../../src/bus/redis.js';
+import { openLine } from '../support/line.js';
 import { canStartRedis, hasRedis, startRedis, useRedis, type TestRedis } from '../support/redis.js';
 
 const log = pino({ level: 'silent' });
-let redis: TestRedis | undefined;
 
-/** How each kind of bus gets its server, and its members: those that a hint has to reach. */
+/** The buses of as many servers as ask for one, over a Redis. */
+async function overRedis(starting: Promise<TestRedis>): Promise<Kind> {
+  const redis = await starting;
+  return { connect: () => redisBus({ url: redis.url, log }), stop: () => redis.stop() };
+}
+
+/** The buses of the workers of one server, whose primary is in this process too. */
+function overLines(): Kind {
+  const broker = new Broker();
+  const connect = (): Promise<Bus> => {
+    const line = openLine();
+    broker.join(line.broker);
+    return lineBus({ line: line.process, log });
+  };
+  return { connect, stop: () => Promise.resolve() };
+}
+
+interface Kind {
+  /** Opens another bus, which hears what is announced on the others. */
+  connect: () => Promise<Bus>;
+  stop: () => Promise<void>;
+}
+
+/** How each kind of bus gets what it needs, and its members: those that a hint has to reach. */
 const kinds = [
-  { name: 'memory', available: true, start: null, members: 1 },
-  { name: 'redis', available: hasRedis, start: useRedis, members: 2 },
-  { name: 'redis cluster', available: canStartRedis, start: () => startRedis({ cluster: true }), members: 2 },
+  {
+    name: 'memory',
+    available: true,
+    start: (): Kind => ({ connect: () => Promise.resolve(memoryBus()), stop: () => Promise.resolve() }),
+    members: 1,
+  },
+  { name: 'line', available: true, start: overLines, members: 2 },
+  { name: 'redis', available: hasRedis, start: () => overRedis(useRedis()), members: 2 },
+  {
+    name: 'redis cluster',
+    available: canStartRedis,
+    start: () => overRedis(startRedis({ cluster: true })),
+    members: 2,
+  },
 ];
 
 describe.for(kinds.filter(({ available }) => available))('the $name bus', ({ start, members }) => {
   const open: Bus[] = [];
+  let kind: Kind;
 
   beforeAll(async () => {
-    redis = await start?.();
+    kind = await start();
   });
   afterEach(async () => {
     await Promise.all(open.splice(0).map((bus) => bus.close()));
   });
-  afterAll(() => redis?.stop());
+  afterAll(() => kind.stop());
 
   /** As many buses as the kind connects: the last hears what the first announces. */
   async function connect(): Promise<[speaker: Bus, hearer: Bus]> {
     const connected: Bus[] = [];
-    while (connected.length < members) connected.push(redis ? await redisBus({ url: redis.url, log }) : memoryBus());
+    while (connected.length < members) connected.push(await kind.connect());
     open.push(...connected);
     return [connected[0]!, connected.at(-1)!];
   }
