@@ -9,13 +9,15 @@ export interface Config extends Access, Allowance {
   readonly host: string;
   /** 0 takes a free one. */
   readonly port: number;
+  /** How many processes share the port; 1: this one alone. */
+  readonly workers: number;
   /** null: the embedded PostgreSQL. */
   readonly databaseUrl: string | null;
   /** Absolute. */
   readonly dataDir: string;
-  /** Connections for reads at most, and as many for writes. */
+  /** Connections of a process for reads at most, and as many for writes. */
   readonly poolSize: number;
-  /** null: the bus of this process alone. */
+  /** null: the bus of this server alone. */
   readonly redisUrl: string | null;
   /** For how many days ended sessions, events and checkpoints are kept; null: for ever. */
   readonly sessionDays: number | null;
@@ -35,6 +37,9 @@ export interface Config extends Access, Allowance {
 export type Flags = { readonly [Name in keyof Config]?: string | undefined };
 
 type Environment = Readonly<Record<string, string | undefined>>;
+
+// More than the cores of any machine that this is for: each takes its memory and its connections.
+const WORKERS_MAX = 128;
 
 /** `faults` has one sentence for each value that cannot be used. */
 export class ConfigError extends Error {
@@ -61,6 +66,13 @@ export const settings: { readonly [Name in keyof Config]: Setting<Config[Name]> 
     fallback: '4000',
     parse: portNumber,
   },
+  workers: {
+    variable: 'LIFELINE_WORKERS',
+    flag: '--workers <number>',
+    meaning: 'processes that share the port; beyond 1, one more that starts and ends them',
+    fallback: '1',
+    parse: workerCount,
+  },
   databaseUrl: {
     variable: 'DATABASE_URL',
     flag: '--database-url <url>',
@@ -71,7 +83,7 @@ export const settings: { readonly [Name in keyof Config]: Setting<Config[Name]> 
   poolSize: {
     variable: 'LIFELINE_POOL_SIZE',
     flag: '--pool-size <number>',
-    meaning: 'database connections for reads at most, as many for writes, and 3 more',
+    meaning: 'database connections of a process for reads at most, as many for writes, and 3 more',
     fallback: '10',
     parse: poolSize,
   },
@@ -154,6 +166,7 @@ export function readConfig(flags: Flags = {}, env: Environment = process.env): C
   const config: Config = {
     host: read('host'),
     port: read('port'),
+    workers: read('workers'),
     databaseUrl: read('databaseUrl'),
     poolSize: read('poolSize'),
     dataDir: read('dataDir'),
@@ -198,6 +211,11 @@ function address(text: string): string {
 function portNumber(text: string): number {
   if (/^\d{1,5}$/.test(text) && Number(text) <= 65_535) return Number(text);
   throw new Fault(`is "${text}", which is no port: a whole number from 0 to 65535 is.`);
+}
+
+function workerCount(text: string): number {
+  if (/^[1-9]\d{0,2}$/.test(text) && Number(text) <= WORKERS_MAX) return Number(text);
+  throw new Fault(`is "${text}", which is no number of processes: a whole number from 1 to ${WORKERS_MAX} is.`);
 }
 
 function poolSize(text: string): number {

@@ -17,6 +17,7 @@ describe('the configuration', () => {
     expect(readConfig({}, {})).toEqual({
       host: '127.0.0.1',
       port: 4000,
+      workers: 1,
       databaseUrl: null,
       poolSize: 10,
       dataDir: path.resolve('.lifeline'),
@@ -54,6 +55,7 @@ describe('the configuration', () => {
     const env = {
       HOST: '127.0.0.1',
       PORT: '0',
+      LIFELINE_WORKERS: '4',
       DATABASE_URL: 'postgresql://user:secret@db.example:5432/lifeline',
       LIFELINE_POOL_SIZE: '25',
       LIFELINE_DATA_DIR: '/var/lib/life line',
@@ -88,6 +90,7 @@ describe('the configuration', () => {
     expect(readConfig({}, env)).toEqual({
       host: '127.0.0.1',
       port: 0,
+      workers: 4,
       databaseUrl: env.DATABASE_URL,
       poolSize: 25,
       dataDir: path.resolve('/var/lib/life line'),
@@ -175,6 +178,12 @@ describe('the configuration', () => {
   it.each(['0', '-1', '1.5', '1e3', 'all', '10000001'])('refuses a limit of %j', (limit) => {
     expect(faultsOf({}, { LIFELINE_MAX_SOCKETS: limit })).toEqual([
       `LIFELINE_MAX_SOCKETS is "${limit}", which is no limit: a whole number from 1 to 10000000 is.`,
+    ]);
+  });
+
+  it.each(['0', '-1', '1.5', 'all', '129'])('refuses to be %j processes', (workers) => {
+    expect(faultsOf({ workers }, {})).toEqual([
+      `--workers is "${workers}", which is no number of processes: a whole number from 1 to 128 is.`,
     ]);
   });
 

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { loggerTo } from '../src/process.js';
+import { loggerTo } from '../src/logger.js';
 import { SLOW_MS } from '../src/server/limits.js';
 import { startApp } from './support/app.js';
 import { createDatabase } from './support/postgres.js';

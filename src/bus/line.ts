@@ -33,7 +33,7 @@ function lineWire(line: Line, events: WireEvents): Wire {
     if (parcel.kind === 'lost') events.onUp();
   });
   // The caller has no wire yet, and makes use of it when it is told.
-  setImmediate(events.onUp);
+  setImmediate(() => events.onUp());
 
   return {
     isUp: () => true,

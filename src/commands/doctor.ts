@@ -44,7 +44,7 @@ async function examine(flags: Flags, invariants: boolean): Promise<Finding[]> {
   if (invariants) return withDatabase(config, examineData);
   const [database, bus, port] = await Promise.all([
     withDatabase(config, (url) => examineDatabase(url, config)),
-    examineBus(config.redisUrl),
+    examineBus(config),
     examinePort(config),
   ]);
   return [ok('configuration', 'no fault'), node, ...database, bus, port];

@@ -9,7 +9,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { pino } from 'pino';
 import { redisBus } from '../bus/redis.js';
 import type { Config } from '../config.js';
-import { connectionsOf } from '../database/client.js';
+import { connectionsOf } from '../database/connections.js';
 import { inspect } from '../database/inspect.js';
 import { migrationNames } from '../database/migrate.js';
 import { redactText } from '../domain/redaction.js';
@@ -30,7 +30,7 @@ import {
 const BUS_MS = 5_000;
 const PORT_MS = 2_000;
 
-export async function examineDatabase(url: string, { poolSize }: Config): Promise<Finding[]> {
+export async function examineDatabase(url: string, config: Config): Promise<Finding[]> {
   const place = placeOf(url);
   try {
     const { version, versionNumber, aheadMs, roundTripMs, ...found } = await inspect(url);
@@ -40,7 +40,7 @@ export async function examineDatabase(url: string, { poolSize }: Config): Promis
       judgeVersion(version, versionNumber),
       judgeMigrations({ expected: await migrationNames(), applied, failed }),
       judgeClock(aheadMs, roundTripMs),
-      judgeConnections({ usable, taken, wanted: connectionsOf(poolSize) }),
+      judgeConnections({ usable, taken, wanted: connectionsOf(config) }),
       judgeDurability(found),
     ];
   } catch (error) {
@@ -50,8 +50,8 @@ export async function examineDatabase(url: string, { poolSize }: Config): Promis
 }
 
 /** From a publication to its arrival on another connection, and back to nothing. */
-export async function examineBus(url: string | null): Promise<Finding> {
-  if (url === null) return ok('bus', 'in this process: one server alone');
+export async function examineBus({ redisUrl: url, workers }: Config): Promise<Finding> {
+  if (url === null) return ok('bus', `${workers === 1 ? 'in this process' : 'between its workers'}: one server alone`);
   const place = placeOf(url);
   let complaint = 'no answer';
   const log = pino(

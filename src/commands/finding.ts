@@ -94,10 +94,15 @@ export interface Connections {
 export function judgeConnections({ usable, taken, wanted }: Connections): Finding {
   const found = `${taken} of ${usable} taken, a server opens up to ${wanted}`;
   if (wanted > usable) {
-    return fail('connections', found, `Raise max_connections above ${wanted}, or lower LIFELINE_POOL_SIZE.`);
+    return fail(
+      'connections',
+      found,
+      `Raise max_connections above ${wanted}, or lower LIFELINE_POOL_SIZE or LIFELINE_WORKERS.`,
+    );
   }
   if (taken + wanted > usable) {
-    const advice = 'Room for another server is short: raise max_connections, or lower LIFELINE_POOL_SIZE.';
+    const advice =
+      'Room for another server is short: raise max_connections, or lower LIFELINE_POOL_SIZE or LIFELINE_WORKERS.';
     return warn('connections', found, advice);
   }
   return ok('connections', found);

@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { readConfig, type Flags } from '../config.js';
 import { startEmbedded } from '../database/embedded.js';
 import { migrate } from '../database/migrate.js';
-import { logTo } from '../process.js';
+import { logTo } from '../logger.js';
 import { addSettings } from './setting.js';
 
 export function addMigrate(program: Command): void {

@@ -2,6 +2,7 @@ import { PrismaPg } from '@prisma/adapter-pg';
 import type pg from 'pg';
 import type { Logger } from 'pino';
 import { PrismaClient } from '../generated/prisma/client.js';
+import { OWN_QUESTIONS, TAIL_CONNECTIONS } from './connections.js';
 import { lineReader, type Lines } from './line.js';
 import { openPool, type Pool, type PoolUsage } from './pool.js';
 import { openWriter, type Queryable, type Spanned, type Writer } from './queryable.js';
@@ -47,15 +48,6 @@ export interface Database {
 }
 
 export type PoolName = 'read' | 'write' | 'tail';
-
-// Two, so that one project with much to read does not hold up another.
-const TAIL_CONNECTIONS = 2;
-const OWN_QUESTIONS = 1;
-
-/** How many connections a process opens at most. */
-export function connectionsOf(poolSize: number): number {
-  return 2 * poolSize + TAIL_CONNECTIONS + OWN_QUESTIONS;
-}
 
 /**
  * Prisma over node-postgres for reads, node-postgres alone for what changes rows. Connections are opened when they are needed, so an unreachable server shows at the first

@@ -52,7 +52,9 @@ export async function startEmbedded({ dataDir, log, settings = {} }: EmbeddedOpt
   const server = await start(settings);
   const { port } = server;
   log.info(`the embedded PostgreSQL is ready on port ${port}`);
-  const kept = keepRunning(server, () => start({ ...settings, port: String(port) }), log);
+  // On the same port, which those who use it know.
+  const again = () => start({ ...settings, port: String(port) });
+  const kept = keepRunning('the embedded PostgreSQL', server, again, log);
   return { url: await urlOf(folder, port), ...kept };
 }
 

@@ -6,6 +6,7 @@ import type { Readable, Writable } from 'node:stream';
 import type { Logger } from 'pino';
 import type { Account } from './account.js';
 import { databaseEnvironment, placed } from './cluster.js';
+import type { Running } from './keeper.js';
 import { ownerMark, stopProcess } from './postmaster.js';
 
 /** Reachable from this machine alone; its own messages in the form that `launch` reads; clocks in UTC. */
@@ -27,11 +28,8 @@ const ownSettings = {
 const GUARDED = '( ( read -r _ <&3 || kill -INT $$ ) >/dev/null 2>&1 & ); exec 3<&-; exec "$@"';
 
 /** A PostgreSQL that accepts connections on a port of the loopback. */
-export interface RunningPostgres {
+export interface RunningPostgres extends Running {
   readonly port: number;
-  /** Resolves with how it ended, whether it was stopped or not. */
-  readonly ended: Promise<string>;
-  readonly stop: () => Promise<void>;
 }
 
 /** Started with a pipe for its messages. */

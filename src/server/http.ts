@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http';
-import type { BlockList } from 'node:net';
+import type { BlockList, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { setImmediate, setTimeout as delay } from 'node:timers/promises';
 import type { GraphQLError, GraphQLSchema } from 'graphql';
@@ -15,18 +15,20 @@ import { drain } from './drain.js';
 import { asksForStream, eventStreams, isOutage, putOff } from './eventStream.js';
 import { disclose, formatError, refusalHead } from './failure.js';
 import { CONTENT_POLICY, graphiqlPage } from './graphiql.js';
+import { handedTo } from './handed.js';
 import { healthOf } from './health.js';
 import { BURST_SECONDS, DRAIN_MS, KEEP_ALIVE_MS, loadOf, SETTLE_MS, type Allowance } from './limits.js';
 import { listen } from './listen.js';
 import { Gate, type Gates } from './load.js';
 import type { Gauges, Metrics } from './metrics.js';
 import { grantOf, refusalOf, wantsPage, type Neighbourhood } from './origin.js';
+import { graphqlAt, PATH } from './path.js';
 import { plainOperations } from './plain.js';
 import { Pulse } from './pulse.js';
 import { RateLimit, Slots } from './rate.js';
 import type { Tracing } from './tracing.js';
 import { webSockets } from './websocket.js';
-import { PATH, yogaOf } from './yoga.js';
+import { yogaOf } from './yoga.js';
 
 const REQUEST_ID = /^[\w.:/+=-]{1,128}$/;
 const EVENT_ID = /^\d{1,16}$/;
@@ -40,9 +42,6 @@ const HEADERS = [
 type Route = (request: IncomingMessage, response: ServerResponse, requestId: string) => Promise<void> | void;
 
 export interface ServerOptions {
-  readonly host: string;
-  /** 0 takes a free one. */
-  readonly port: number;
   readonly schema: GraphQLSchema;
   readonly store: Store;
   /** The database connections for reads, and as many for writes. */
@@ -64,8 +63,10 @@ export interface ServerOptions {
 }
 
 export interface Server {
-  /** Where GraphQL is served. */
-  readonly url: string;
+  /** Resolves with where GraphQL is served; port 0 takes a free one. */
+  listen(host: string, port: number): Promise<string>;
+  /** Serves a connection that another process has accepted. */
+  take(socket: Socket): void;
   /**
    * Takes nothing more, lets queries and mutations under way answer (for DRAIN_MS at most), lets subscribers have what was
    * committed (for SETTLE_MS at most) and ends all subscriptions: with 1001 on WebSockets, event streams without `complete`.
@@ -74,10 +75,12 @@ export interface Server {
   close(): Promise<void>;
 }
 
-/** Serves GraphQL over HTTP, server-sent events and WebSockets on one path, and how it is below /health. */
-export async function startServer(options: ServerOptions): Promise<Server> {
-  const { host, port, schema, store, migrations, metrics, tracing, authenticate, neighbourhood, graphiql, log } =
-    options;
+/**
+ * Serves GraphQL over HTTP, server-sent events and WebSockets on one path, and how it is below /health: to whoever connects
+ * where it listens, and on connections that are handed to it.
+ */
+export function serverOf(options: ServerOptions): Server {
+  const { schema, store, migrations, metrics, tracing, authenticate, neighbourhood, graphiql, log } = options;
   const { ratePerSecond, maxCost, maxSubscriptions, maxSocketSubscriptions, maxSockets, maxAddressSockets } =
     options.allowance;
   const pulse = new Pulse(KEEP_ALIVE_MS);
@@ -201,13 +204,14 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     socket.once('close', () => (open -= 1));
     sockets.upgrade(request, socket, head);
   });
-  const origin = await listen(server, host, port);
+  const handed = handedTo(server);
 
   return {
-    url: `${origin}${PATH}`,
+    listen: async (host, port) => graphqlAt(await listen(server, host, port)),
+    take: (socket) => handed.take(socket),
     async close() {
       closing = true;
-      const closed = once(server, 'close');
+      const closed = Promise.all([once(server, 'close'), handed.empty()]);
       const late = delay(DRAIN_MS, null, { ref: false });
       server.close();
       await Promise.race([operations.empty(), late]);

@@ -58,8 +58,9 @@ export const OPERATION_LIMITS: Readonly<Record<Exclude<CostRule, 'cost'>, number
 };
 
 /**
- * How much one caller may ask for, counted on each server by itself. A caller is a key, a bearer of tokens, or all who need
- * no credential.
+ * How much one caller may ask for, counted in each process by itself: shares of it would refuse whoever has one connection, which
+ * is with one process, long before the number that was configured. A caller is a key, a bearer of tokens, or all who need no
+ * credential.
  */
 export interface Allowance {
   /** Operations that a caller may begin, on average; some seconds' worth of them at once. */

@@ -1,6 +1,5 @@
 import { once } from 'node:events';
-import type { Server } from 'node:http';
-import { isIPv6, type AddressInfo } from 'node:net';
+import { isIPv6, type AddressInfo, type Server } from 'node:net';
 
 /** Resolves with where it listens, as a URL begins with it: `http://127.0.0.1:4000`. Port 0 takes a free one. */
 export async function listen(server: Server, host: string, port: number): Promise<string> {

@@ -2,7 +2,15 @@
 // nor ids, of which there is no end.
 import { getOperationAST, GraphQLError, type DocumentNode, type ExecutionResult } from 'graphql';
 import { handleStreamOrSingleExecutionResult, type Plugin } from 'graphql-yoga';
-import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import {
+  collectDefaultMetrics,
+  Counter,
+  Gauge,
+  Histogram,
+  Registry,
+  type MetricObjectWithValues,
+  type MetricValue,
+} from 'prom-client';
 import type { Context } from '../graphql/context.js';
 import type { Observer } from '../store/store.js';
 
@@ -28,15 +36,22 @@ export interface Metrics {
   watch(gauges: Gauges): void;
   /** The text that Prometheus reads, and its content type. */
   read(): Promise<{ type: string; text: string }>;
+  /** The same for another process, which makes the text. */
+  snapshot(): Promise<Snapshot>;
 }
+
+/** What a process counts and measures, as JSON can carry it. */
+export type Snapshot = readonly MetricObjectWithValues<MetricValue<string>>[];
 
 type Coded = Pick<GraphQLError, 'extensions'>;
 
 const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 const BATCHES = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000];
 
-export function createMetrics(): Metrics {
+/** `worker`: which of a server's processes this is, as each of its values says; null where there is only this one. */
+export function createMetrics(worker: number | null = null): Metrics {
   const registry = new Registry();
+  if (worker !== null) registry.setDefaultLabels({ worker: String(worker) });
   const registers = [registry];
   collectDefaultMetrics({ register: registry });
   const operations = new Histogram({
@@ -126,6 +141,7 @@ export function createMetrics(): Metrics {
     },
     watch: (gauges) => show(gauges, registers),
     read: async () => ({ type: registry.contentType, text: await registry.metrics() }),
+    snapshot: () => registry.getMetricsAsJSON(),
   };
 }
 

@@ -10,7 +10,7 @@ interface Options {
   readonly host: string;
   /** 0 takes a free one. */
   readonly port: number;
-  readonly metrics: Metrics;
+  readonly metrics: Pick<Metrics, 'read'>;
   readonly log: Logger;
 }
 

@@ -9,9 +9,8 @@ import { hideSchema } from './introspection.js';
 import { shedLoad, type Gates } from './load.js';
 import { BODY_MAX_BYTES, OPERATION_LIMITS } from './limits.js';
 import { documentCache, limitOperations } from './operationLimit.js';
+import { PATH } from './path.js';
 import { limitSubscriptions, type SubscriptionLimits } from './subscriptionLimit.js';
-
-export const PATH = '/graphql';
 
 /** Serves HTTP; the context of each operation comes with its request. */
 export type Yoga = YogaServerInstance<Context, object>;

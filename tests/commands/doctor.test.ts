@@ -83,6 +83,12 @@ describe('lifeline doctor', () => {
     expect(examined.text).not.toContain('hunter2');
   });
 
+  it('counts the connections of all workers', async () => {
+    const examined = await examine({ DATABASE_URL: database.url, LIFELINE_WORKERS: '3', LIFELINE_POOL_SIZE: '5' });
+    expect(examined.findings.find(({ check }) => check === 'connections')?.found).toMatch(/a server opens up to 39$/);
+    expect(examined.findings.find(({ check }) => check === 'bus')?.found).toBe('between its workers: one server alone');
+  });
+
   it('tells of migrations that are pending', async () => {
     await using empty = await createDatabase({ migrated: false });
     const examined = await examine({ DATABASE_URL: empty.url });

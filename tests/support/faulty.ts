@@ -2,7 +2,7 @@
 // look for what a failure tells. `node scripts/run.mjs tests/support/faulty.ts` runs it until SIGTERM.
 import { startApp } from '../../src/app.js';
 import { readConfig } from '../../src/config.js';
-import { logTo } from '../../src/process.js';
+import { logTo } from '../../src/logger.js';
 import { probe } from './probe.js';
 
 const config = readConfig();
