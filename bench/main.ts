@@ -24,12 +24,12 @@ function interruption(): Promise<never> {
   });
 }
 
-async function bench({ quick, wanted }: { quick: boolean; wanted: string }): Promise<void> {
+async function bench({ quick, wanted, workers }: { quick: boolean; wanted: string; workers: number }): Promise<void> {
   const chosen = cases.filter(({ name, against }) => `${name} ${against}`.includes(wanted));
   if (chosen.length === 0) throw new Error(`no case has "${wanted}" in its name`);
   const interrupted = interruption();
   interrupted.catch(() => undefined);
-  const { place, close } = await openPlace({ quick, say });
+  const { place, close } = await openPlace({ quick, workers, say });
   try {
     const { results, missing } = await Promise.race([takeAll(chosen, place), interrupted]);
     say(`${results.filter(({ met }) => met).length} of ${results.length} marks met`);
@@ -75,7 +75,14 @@ if (kind === 'caller') {
   await runFloor(rest);
 } else {
   const { values } = parseArgs({
-    options: { quick: { type: 'boolean', default: false }, case: { type: 'string', default: '' } },
+    options: {
+      quick: { type: 'boolean', default: false },
+      case: { type: 'string', default: '' },
+      workers: { type: 'string', default: '1' },
+    },
   });
-  await bench({ quick: values.quick, wanted: values.case }).then(() => process.exit(0), giveUp);
+  await bench({ quick: values.quick, wanted: values.case, workers: Number(values.workers) }).then(
+    () => process.exit(0),
+    giveUp,
+  );
 }

@@ -17,6 +17,8 @@ export interface Place {
   /** The server's process, and the port at which it can be looked into. */
   readonly pid: number;
   readonly inspectorPort: number;
+  /** How many processes the server is. Of several, neither `pid` nor `inspectorPort` tells anything: they are the primary's. */
+  readonly workers: number;
   readonly databaseUrl: string;
   readonly redisUrl: string;
   readonly samples: Samples;
@@ -32,6 +34,7 @@ export interface Place {
 
 export interface Options {
   readonly quick: boolean;
+  readonly workers: number;
   readonly say: (line: string) => void;
 }
 
@@ -52,7 +55,11 @@ const ALLOWANCE = {
 export const serveBench = (databaseUrl: string, redisUrl: string, env: Readonly<Record<string, string>> = {}) =>
   serve({ ...ALLOWANCE, DATABASE_URL: databaseUrl, REDIS_URL: redisUrl, LOG_LEVEL: 'warn', ...env });
 
-export async function openPlace({ quick, say }: Options): Promise<{ place: Place; close: () => Promise<void> }> {
+export async function openPlace({
+  quick,
+  workers,
+  say,
+}: Options): Promise<{ place: Place; close: () => Promise<void> }> {
   const closing: (() => unknown)[] = [];
   const close = async (): Promise<void> => {
     for (const end of closing.splice(0).reverse()) await end();
@@ -78,13 +85,14 @@ export async function openPlace({ quick, say }: Options): Promise<{ place: Place
       if (migrated.code !== 0) throw new Error(migrated.stderr);
       const samples = await load(databaseUrl, sizes, say);
       const { env, port } = await inspected();
-      const server = await serveBench(databaseUrl, redis.url, env);
+      const server = await serveBench(databaseUrl, redis.url, { ...env, LIFELINE_WORKERS: String(workers) });
       closing.push(() => server[Symbol.asyncDispose]());
       const [pid, inspectorPort, seconds] = [server.process.pid ?? 0, port, quick ? 0.3 : 3];
       return {
         url: server.url,
         pid,
         inspectorPort,
+        workers,
         databaseUrl,
         redisUrl: redis.url,
         samples,

@@ -12,6 +12,8 @@ const FOLDER = 'bench/results';
 export interface Report {
   readonly date: string;
   readonly quick: boolean;
+  /** How many processes the measured server was. */
+  readonly workers: number;
   readonly machine: { readonly processor: string; readonly cores: number; readonly memoryGiB: number };
   readonly versions: Readonly<Record<string, string>>;
   readonly commit: string;
@@ -40,13 +42,14 @@ export async function writeResults(
   await write('chart.svg', chartOf(cases));
 }
 
-async function describe({ databaseUrl, quick, sizes }: Place): Promise<Omit<Report, 'cases' | 'notMeasured'>> {
+async function describe({ databaseUrl, quick, workers, sizes }: Place): Promise<Omit<Report, 'cases' | 'notMeasured'>> {
   const [database] = await query(databaseUrl, `SELECT current_setting('server_version') AS version`);
   const { version } = JSON.parse(await readFile('package.json', 'utf8')) as { version: string };
   const [processor] = cpus();
   return {
     date: new Date().toISOString(),
     quick,
+    workers,
     machine: {
       processor: processor?.model.trim() ?? 'unknown',
       cores: cpus().length,
@@ -72,12 +75,12 @@ export const lineOf = (result: Result): string =>
 
 const percent = (part: number): string => `${(part * 100).toFixed(0)} %`;
 
-function tableOf({ date, quick, machine, versions, commit, sizes, cases, notMeasured }: Report): string {
+function tableOf({ date, quick, workers, machine, versions, commit, sizes, cases, notMeasured }: Report): string {
   const size = Object.entries<number>({ ...sizes })
     .map(([name, count]) => `${count.toLocaleString('en-US')} ${name}`)
     .join(', ');
   const facts = [
-    `${date.slice(0, 10)}, commit ${commit}${quick ? ', `--quick`: little data and short rounds' : ''}.`,
+    `${date.slice(0, 10)}, commit ${commit}${quick ? ', `--quick`: little data and short rounds' : ''}${workers > 1 ? `, ${workers} workers` : ''}.`,
     `${machine.processor}, ${machine.cores} cores, ${machine.memoryGiB} GiB; ` +
       `Node ${versions.node}, PostgreSQL ${versions.postgresql}. Data: ${size}.`,
   ];

@@ -11,12 +11,12 @@ const start: Case = {
   unit: 'ms',
   better: 'lower',
   mark: 1,
-  async sides({ databaseUrl, redisUrl }) {
+  async sides({ databaseUrl, redisUrl, workers }) {
     const query = bodyOf('{ sessions(first: 1) { nodes { id } } }');
     return {
       async ours() {
         const from = performance.now();
-        await using server = await serveBench(databaseUrl, redisUrl);
+        await using server = await serveBench(databaseUrl, redisUrl, { LIFELINE_WORKERS: String(workers) });
         await askOnce(server.url, query);
         return performance.now() - from;
       },
