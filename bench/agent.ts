@@ -21,8 +21,8 @@ const ADD = `
     SELECT $1, id, 'AGENT', 'WORKING', since, 2, since, 'REGISTERED', id, $4 FROM planned
   ), pulse AS (
     INSERT INTO pulses (project_id, session_id, last_heartbeat_at, last_activity_at, event_sequence, steady, quiet,
-      context_percent, recorded_context)
-    SELECT $1, id, since, since, 2, true, true, 50, 50 FROM planned
+      look_after_seconds, context_percent, recorded_context)
+    SELECT $1, id, since, since, 2, true, true, $4, 50, 50 FROM planned
   ), head AS (
     UPDATE projects SET log_position = log_position + 2 * $2 WHERE id = $1 RETURNING log_position - 2 * $2 AS base
   ), told AS (

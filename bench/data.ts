@@ -107,8 +107,9 @@ const STATEMENTS = (project: string, { conversations, chain }: Sizes): string[] 
   insertSessions(project, 'wave > 0'),
   `ANALYZE sessions`,
   `INSERT INTO pulses (project_id, session_id, last_heartbeat_at, last_activity_at, context_percent, recorded_context,
-      event_sequence, steady)
-    SELECT '${project}', id, ${timeOf('events')}, ${timeOf('events')}, ${CONTEXT_PERCENT}, ${CONTEXT_PERCENT}, events, open FROM planned ORDER BY id`,
+      event_sequence, steady, look_after_seconds)
+    SELECT '${project}', id, ${timeOf('events')}, ${timeOf('events')}, ${CONTEXT_PERCENT}, ${CONTEXT_PERCENT}, events, open,
+      NULL FROM planned ORDER BY id`,
   `INSERT INTO events (project_id, position, id, run_id, conversation_id, type, data, occurred_at, recorded_at, size_bytes)
     SELECT '${project}', row_number() OVER (ORDER BY run_id, conversation_id), uuidv7(), run_id, conversation_id,
       type::event_type, data, now() - interval '30 days', now() - interval '30 days', octet_length(data::text) + 2

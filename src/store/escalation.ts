@@ -8,8 +8,9 @@ import { checkNote, checkRange, Issues } from '../domain/limits.js';
 import { ESCALATION_LEVEL_MAX } from '../domain/liveness.js';
 import { isLive } from '../domain/session.js';
 import { lockOpenSession, lockSession } from './lifecycle.js';
-import { SESSIONS } from './row.js';
-import { signalSession } from './signal.js';
+import type { Subject } from './log.js';
+import { SESSIONS, SIGNALS } from './row.js';
+import { draftSignal, signalSession, type Wanted } from './signal.js';
 import type { Caller, Store } from './store.js';
 import { transact, type Transaction } from './transaction.js';
 
@@ -56,26 +57,62 @@ export async function escalateLocked(
     { escalationLevel: level, version: Prisma.sql`version + 1` },
   );
   if (!escalated) throw new Error('the update of a locked session found no row');
-  for (let step = current + 1; step <= level; step++) {
-    const data = { level: step, by: tx.caller.name, ...(note && { note }) };
-    tx.record({ type: 'SESSION_ESCALATED', level: 'WARN', session: escalated, data });
+  for (const step of stepsTo(level, current)) {
+    recordStep(tx, escalated, step, note);
     await signalStep(tx, escalated, step);
   }
   return escalated;
 }
 
+export interface Raised {
+  session: Subject & Pick<Session, 'escalationLevel' | 'spawnedById'>;
+  level: number;
+}
+
+/** Whether the steps tell nobody but the session itself. */
+export function isOwnMatter({ session, level }: Raised): boolean {
+  return session.spawnedById === null || !stepsTo(level, session.escalationLevel).includes(TRIAGE);
+}
+
+/** The events and signals of sessions that are locked, whose levels were raised, and of whom that is an own matter. */
+export async function tellRaised(tx: Transaction, raised: readonly Raised[]): Promise<void> {
+  const signals = raised.flatMap(({ session, level }) =>
+    stepsTo(level, session.escalationLevel).flatMap((step) => {
+      recordStep(tx, session, step);
+      const wanted = OWN_SIGNALS[step];
+      return wanted ? [draftSignal(tx, session, wanted)] : [];
+    }),
+  );
+  await SIGNALS.insertAll(tx.db, signals);
+}
+
+function stepsTo(level: number, current: number | null): number[] {
+  const from = (current ?? 0) + 1;
+  return Array.from({ length: level - from + 1 }, (_, index) => from + index);
+}
+
+function recordStep(tx: Transaction, session: Subject, level: number, note?: string | null): void {
+  const data = { level, by: tx.caller.name, ...(note && { note }) };
+  tx.record({ type: 'SESSION_ESCALATED', level: 'WARN', session, data });
+}
+
+const TRIAGE = 2;
+
+/** What the session itself is told at a level. */
+const OWN_SIGNALS: Readonly<Record<number, Wanted>> = {
+  1: { kind: 'NUDGE', note: 'Nothing was heard from you: say that you are alive.' },
+  3: { kind: 'STOP', note: 'You have been silent for too long: stop.' },
+};
+
 async function signalStep(tx: Transaction, session: Session, level: number): Promise<void> {
-  if (level === 1) {
-    await signalSession(tx, session, { kind: 'NUDGE', note: 'Nothing was heard from you: say that you are alive.' });
-  } else if (level === 2) {
-    const ancestor = await nearestLiveAncestor(tx, session);
-    if (!ancestor) return;
-    const sessionId = encodeId('Session', session.id);
-    const note = `The session ${sessionId} that you started has stalled: look after it.`;
-    await signalSession(tx, ancestor, { kind: 'MESSAGE', note, payload: { sessionId } });
-  } else if (level === 3) {
-    await signalSession(tx, session, { kind: 'STOP', note: 'You have been silent for too long: stop.' });
-  }
+  const wanted = OWN_SIGNALS[level];
+  if (wanted) await signalSession(tx, session, wanted);
+  if (level !== TRIAGE) return;
+  const ancestor = await nearestLiveAncestor(tx, session);
+  if (!ancestor) return;
+  const sessionId = encodeId('Session', session.id);
+  const note = `The session ${sessionId} that you started has stalled: look after it.`;
+  await signalSession(tx, ancestor, { kind: 'MESSAGE', note, payload: { sessionId } });
 }
 
 /** Up the spawn tree, the first session that is live, locked. */

@@ -197,8 +197,9 @@ async function insertSessions(
   const byExternalId = new Map(inserted.map((row) => [row.externalId, row]));
   const lastSeen = sessions.map(({ lastActivityAt, endedAt, startedAt }) => lastActivityAt ?? endedAt ?? startedAt);
   await tx.db.$executeRaw`
-    INSERT INTO pulses (project_id, session_id, last_activity_at, watched, steady)
-    SELECT s.project_id, s.id, i.last_seen, false, s.state IN ('WORKING', 'SUSPENDED')
+    INSERT INTO pulses (project_id, session_id, last_activity_at, watched, steady, look_after_seconds)
+    SELECT s.project_id, s.id, i.last_seen, false, s.state IN ('WORKING', 'SUSPENDED'),
+      CASE WHEN s.state IN ('BOOTING', 'WORKING', 'STALLED') THEN 0 END
     FROM unnest(${sessions.map(({ externalId }) => externalId)}::text[], ${lastSeen}::timestamptz[])
       AS i (external_id, last_seen)
     JOIN sessions s ON s.project_id = ${projectId}::uuid AND s.external_id = i.external_id`;

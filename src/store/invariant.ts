@@ -126,14 +126,18 @@ export const INVARIANTS: readonly Invariant[] = [
   ),
   invariant(
     'pulse',
-    'Every session has a pulse; it knows whether its session is steady, and that no supervisor is quiet; a context is 0 to 100 %.',
+    'Every session has a pulse; it knows whether its session is steady, that no supervisor is quiet, and when to look; a context is 0 to 100 %.',
     Prisma.sql`
       SELECT s.project_id AS "projectId", s.id::text AS subject,
         s.state || CASE WHEN p.session_id IS NULL THEN ' without a pulse' ELSE
-          ', steady ' || p.steady || ', quiet ' || p.quiet || coalesce(', context ' || p.context_percent, '') END AS found
+          ', steady ' || p.steady || ', quiet ' || p.quiet || ', look after ' || coalesce(p.look_after_seconds || ' s', 'nothing')
+            || coalesce(', context ' || p.context_percent, '') END AS found
       FROM sessions s LEFT JOIN pulses p ON p.project_id = s.project_id AND p.session_id = s.id
       WHERE p.session_id IS NULL OR p.steady <> (s.state IN ('WORKING', 'SUSPENDED'))
-        OR (p.quiet AND s.kind = 'SUPERVISOR') OR p.context_percent NOT BETWEEN 0 AND 100`,
+        OR (p.quiet AND s.kind = 'SUPERVISOR') OR p.context_percent NOT BETWEEN 0 AND 100
+        OR CASE WHEN s.state IN ('BOOTING', 'WORKING', 'STALLED')
+          THEN least(s.stall_after_seconds, s.zombie_after_seconds) < coalesce(p.look_after_seconds, 2147483648)
+          ELSE p.look_after_seconds IS NOT NULL END`,
   ),
   invariant(
     'run',

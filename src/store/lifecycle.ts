@@ -4,8 +4,9 @@ import { Prisma, type Session } from '../database/client.js';
 import { NotFoundError, SessionEndedError } from '../domain/errors.js';
 import { encodeId } from '../domain/id.js';
 import { eventOf, nextState, type LifecycleAction } from '../domain/lifecycle.js';
-import type { EndReason, Outcome } from '../domain/session.js';
+import type { EndReason, LifecycleState, Outcome } from '../domain/session.js';
 import { RetryTransaction } from './conflict.js';
+import type { NewEvent, Subject } from './log.js';
 import { SESSION_COLUMNS, SESSIONS } from './row.js';
 import { settleRun } from './run.js';
 import { recordCancelled, settlementOf } from './settle.js';
@@ -76,6 +77,44 @@ export interface EndFacts {
   occurredAt?: Date | null | undefined;
 }
 
+/** What an update of sessions sets where they enter a state: what is not of the new state is cleared with the old one. */
+export const entering = (to: Prisma.Sql, evidence: Prisma.Sql): Prisma.Sql => Prisma.sql`
+  state = ${to}, state_changed_at = now(), version = version + 1,
+  stalled_since = CASE WHEN ${to} = 'STALLED' THEN now() END,
+  zombie_since = CASE WHEN ${to} = 'ZOMBIE' THEN now() END,
+  escalation_level = CASE WHEN ${to} = 'STALLED' THEN 0 END,
+  evidence = ${evidence}`;
+
+/**
+ * What a pulse `p` is told where its session `s` has moved, in the same statement: a beat that waits for it, and the watchdog
+ * while the silence is short, look at nothing else.
+ */
+export const TOLD = Prisma.sql`steady = s.state IN ('WORKING', 'SUSPENDED'),
+        look_after_seconds = CASE WHEN s.state IN ('BOOTING', 'WORKING', 'STALLED')
+          THEN least(s.stall_after_seconds, s.zombie_after_seconds) END`;
+
+/** The event that tells of a move. */
+export function moveEvent(
+  session: Subject,
+  action: LifecycleAction,
+  { from, to }: { from: LifecycleState; to: LifecycleState },
+  { end, evidence, note }: MoveFacts = {},
+): NewEvent {
+  return {
+    type: eventOf(action, from),
+    level: to === 'ZOMBIE' || to === 'STALLED' ? 'WARN' : 'INFO',
+    session,
+    occurredAt: end?.occurredAt ?? null,
+    data: {
+      from,
+      to,
+      ...(end && { reason: end.reason, outcome: end.outcome, by: end.by ?? null, note: end.note ?? null }),
+      ...(evidence && { evidence }),
+      ...(note && { note }),
+    },
+  };
+}
+
 /**
  * Does to a locked, open session what the action asks, with its event. Answers with the session as it stands then: the
  * same row where the action changes nothing.
@@ -91,17 +130,12 @@ export async function moveSession(
   const next = nextState(from, action);
   if (typeof next === 'string') return session;
   const { to } = next;
-  // What belongs to a state goes with it: everything that is not of the new one is cleared. The pulse is told in the same
-  // statement, since a beat that waits for it looks at nothing else.
+  const state = Prisma.sql`${to}::lifecycle_state`;
   const settlement = end && settlementOf(tx, session.id, end.reason);
   const [change] = await tx.db.$queryRaw<(Pick<Session, (typeof MOVED)[number]> & { cancelled?: string[] })[]>`
     WITH s AS (
       UPDATE sessions SET
-        state = ${to}::lifecycle_state, state_changed_at = now(), version = version + 1,
-        stalled_since = CASE WHEN ${to} = 'STALLED' THEN now() END,
-        zombie_since = CASE WHEN ${to} = 'ZOMBIE' THEN now() END,
-        escalation_level = CASE WHEN ${to} = 'STALLED' THEN 0 END,
-        evidence = ${evidence ? JSON.stringify(evidence) : null}::jsonb,
+        ${entering(state, Prisma.sql`${evidence ? JSON.stringify(evidence) : null}::jsonb`)},
         ended_at = CASE WHEN ${to} = 'COMPLETED' THEN
           greatest(least(coalesce(${end?.occurredAt ?? null}::timestamptz, now()), now()), started_at) END,
         end_reason = ${end?.reason ?? null}::end_reason, outcome = ${end?.outcome ?? null}::outcome,
@@ -109,26 +143,13 @@ export async function moveSession(
       WHERE project_id = ${tx.projectId}::uuid AND id = ${session.id}::uuid AND state = ${from}::lifecycle_state
       RETURNING *
     ), pulse AS (
-      UPDATE pulses p SET steady = s.state IN ('WORKING', 'SUSPENDED') FROM s
-      WHERE p.project_id = s.project_id AND p.session_id = s.id
+      UPDATE pulses p SET ${TOLD} FROM s WHERE p.project_id = s.project_id AND p.session_id = s.id
     )${settlement ? Prisma.sql`, ${settlement}` : Prisma.empty}
     SELECT ${MOVED_COLUMNS}${end ? Prisma.sql`, ARRAY(SELECT id FROM cancelled) AS "cancelled"` : Prisma.empty} FROM s`;
   if (!change) throw new RetryTransaction();
   const { cancelled = [], ...facts } = change;
   const moved = { ...session, ...facts };
-  tx.record({
-    type: eventOf(action, from),
-    level: to === 'ZOMBIE' || to === 'STALLED' ? 'WARN' : 'INFO',
-    session: moved,
-    occurredAt: end?.occurredAt ?? null,
-    data: {
-      from,
-      to,
-      ...(end && { reason: end.reason, outcome: end.outcome, by: end.by ?? null, note: end.note ?? null }),
-      ...(evidence && { evidence }),
-      ...(note && { note }),
-    },
-  });
+  tx.record(moveEvent(moved, action, { from, to }, { end, evidence, note }));
   if (to === 'COMPLETED' || to === 'ZOMBIE') await settleRun(tx, moved);
   recordCancelled(tx, moved, cancelled);
   return moved;

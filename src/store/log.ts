@@ -105,8 +105,8 @@ export const DRAFT_FIELDS = Prisma.raw(`
   ordinal int, id uuid, session_id uuid, type event_type, name text, level event_level, tool_name text, data json,
   metadata json, cause_id uuid, dedupe_key text, occurred_at timestamptz`);
 
-/** Ends a statement: inserts its `input` at the places that `head` has taken in the log, and `counted` in the sessions. */
-export const PLACE_INPUT = Prisma.sql`placed AS (
+/** Inserts a statement's `input` at the places that `head` has taken in the log, and `counted` in the sessions. */
+export const PLACED = Prisma.sql`placed AS (
       INSERT INTO events (
         project_id, position, id, session_id, sequence, run_id, conversation_id, type, name, level, tool_name, data,
         metadata, cause_id, dedupe_key, occurred_at, size_bytes)
@@ -116,8 +116,11 @@ export const PLACE_INPUT = Prisma.sql`placed AS (
         least(i.occurred_at, now()), octet_length(i.data::text) + octet_length(i.metadata::text)
       FROM input i CROSS JOIN head h LEFT JOIN counted c ON c.session_id = i.session_id
       ORDER BY i.ordinal
-      RETURNING position, sequence, run_id, conversation_id, occurred_at, size_bytes
-    )
+      RETURNING position, session_id, sequence, run_id, conversation_id, occurred_at, size_bytes
+    )`;
+
+/** Ends a statement: inserts its `input`, and tells of each event what `place` has to know. */
+export const PLACE_INPUT = Prisma.sql`${PLACED}
     SELECT now()::timestamptz(3) AS "recordedAt", json_agg(json_build_array(position, sequence, run_id, conversation_id,
       round(extract(epoch FROM occurred_at) * 1000), size_bytes) ORDER BY position)::text AS "rows"
     FROM placed`;

@@ -102,25 +102,32 @@ async function statusOf(tx: Transaction, runId: string): Promise<RunStatus | und
 
 /** To be called where a session has ended or died: it may have been the last worker of its run. */
 export async function settleRun(tx: Transaction, { runId }: Session): Promise<void> {
-  if (!runId) return;
+  if (runId) await settleRuns(tx, [runId]);
+}
+
+/** As `settleRun` does, for the runs of several sessions. */
+export async function settleRuns(tx: Transaction, runIds: readonly string[]): Promise<void> {
   // Of two workers that end at once the second waits here, and then sees the first one's end.
-  const { workersFinishedAt } = await lockRun(tx, runId);
+  const locked = await tx.db.$queryRaw<Pick<Run, 'id' | 'workersFinishedAt'>[]>`
+    SELECT r.id, r.workers_finished_at AS "workersFinishedAt" FROM runs r
+    WHERE r.project_id = ${tx.projectId}::uuid AND r.id = ANY (${runIds}::uuid[]) ORDER BY r.id FOR NO KEY UPDATE`;
+  const going = locked.flatMap(({ id, workersFinishedAt }) => (workersFinishedAt ? [] : [id]));
   // Only at last: the session's successor, which joins the run in this transaction, is a worker too.
-  if (!workersFinishedAt) tx.atLast(`run ${runId}`, () => finishWorkers(tx, runId));
+  if (going.length > 0) tx.atLast(`runs ${going.join()}`, () => finishWorkers(tx, going));
 }
 
 /** Records once per run that all its workers have finished, where they have. */
-async function finishWorkers(tx: Transaction, runId: string): Promise<void> {
-  const finished = await tx.db.$queryRaw<unknown[]>`
+async function finishWorkers(tx: Transaction, runIds: readonly string[]): Promise<void> {
+  const finished = await tx.db.$queryRaw<Pick<Run, 'id'>[]>`
     UPDATE runs r SET workers_finished_at = now()
-    WHERE r.project_id = ${tx.projectId}::uuid AND r.id = ${runId}::uuid AND (
+    WHERE r.project_id = ${tx.projectId}::uuid AND r.id = ANY (${runIds}::uuid[]) AND r.workers_finished_at IS NULL AND (
       SELECT coalesce(bool_and(s.state IN ('COMPLETED', 'ZOMBIE')), false) FROM sessions s
       WHERE s.project_id = r.project_id AND s.run_id = r.id
         AND (s.agent_name = r.coordinator_name) IS NOT TRUE AND s.chain_root_id IS DISTINCT FROM (
           SELECT c.chain_root_id FROM sessions c
           WHERE c.project_id = r.project_id AND c.id = r.coordinator_session_id)
     ) RETURNING r.id`;
-  if (finished.length > 0) tx.record({ type: 'RUN_WORKERS_FINISHED', runId });
+  for (const { id } of finished) tx.record({ type: 'RUN_WORKERS_FINISHED', runId: id });
 }
 
 async function lockRun(tx: Transaction, runId: string): Promise<Run> {

@@ -6,6 +6,7 @@ import { checkCount, checkKey, checkNote, Issues, JSON_MAX_BYTES } from '../doma
 import type { SignalKind } from '../domain/signal.js';
 import { transactOnce, type Once } from './idempotency.js';
 import { lockOpenSession } from './lifecycle.js';
+import type { Subject } from './log.js';
 import { redacted } from './redacted.js';
 import { SIGNALS } from './row.js';
 import type { Caller, Store } from './store.js';
@@ -39,24 +40,33 @@ export async function sendSignal(
   });
 }
 
+/** What a session is told. */
+export type Wanted = Pick<SendSignalInput, 'kind' | 'note' | 'payload'>;
+
 /** Sends a signal to a locked, open session, with its event. */
-export async function signalSession(
+export async function signalSession(tx: Transaction, session: Session, wanted: Wanted): Promise<Signal> {
+  return SIGNALS.insert(tx.db, draftSignal(tx, session, wanted));
+}
+
+/** The row of a signal to a locked, open session that is about to be inserted; its event is recorded. */
+export function draftSignal(
   tx: Transaction,
-  session: Session,
-  { kind, note, payload }: Pick<SendSignalInput, 'kind' | 'note' | 'payload'>,
-): Promise<Signal> {
-  const signal = await SIGNALS.insert(tx.db, {
+  session: Subject,
+  { kind, note = null, payload }: Wanted,
+): Partial<Signal> {
+  const id = newId();
+  const sentBy = tx.caller.name;
+  const signalId = encodeId('Signal', id);
+  tx.record({ type: 'SIGNAL_SENT', session, data: { signalId, kind, note, by: sentBy } });
+  return {
     projectId: tx.projectId,
-    id: newId(),
+    id,
     sessionId: session.id,
     kind,
     note,
-    payload: payload == null ? null : redacted(payload),
-    sentBy: tx.caller.name,
-  });
-  const signalId = encodeId('Signal', signal.id);
-  tx.record({ type: 'SIGNAL_SENT', session, data: { signalId, kind, note: note ?? null, by: signal.sentBy } });
-  return signal;
+    payload: payload == null ? null : (redacted(payload) as Prisma.JsonObject),
+    sentBy,
+  };
 }
 
 export interface AcknowledgeSignalsInput {

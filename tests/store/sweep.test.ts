@@ -23,7 +23,8 @@ describe('a sweep', () => {
     for (const session of sessions) await age(session, 301);
     return sessions.toSorted((a, b) => (a.id < b.id ? -1 : 1));
   };
-  const held = ({ id }: Session) => hold(url, `SELECT FROM sessions WHERE id = '${id}' FOR UPDATE`);
+  const held = (...sessions: Session[]) =>
+    hold(url, `SELECT FROM sessions WHERE id IN (${sessions.map(({ id }) => `'${id}'`).join()}) FOR UPDATE`);
   const statesOf = (sessions: Session[]) => Promise.all(sessions.map(async (session) => (await read(session)).state));
 
   test('judges only those on whom something is due', async () => {
@@ -100,8 +101,10 @@ describe('a sweep', () => {
     const [first, purged, last] = (await silent(me, 3)) as [Session, Session, Session];
 
     await using lock = await held(first);
+    await using ofPurged = await held(purged);
     const sweeping = look();
     await untilWaiting(database, 1);
+    await ofPurged.release();
     await rewrite(
       ...['events', 'pulses'].map((table) => `DELETE FROM ${table} WHERE session_id = '${purged.id}'`),
       `DELETE FROM sessions WHERE id = '${purged.id}'`,
@@ -112,18 +115,19 @@ describe('a sweep', () => {
     expect(await statesOf([first, last])).toEqual(['STALLED', 'STALLED']);
   });
 
-  test('that is told to stop does so after the suspect that it is at', async () => {
+  test('that is told to stop does so after the suspects that it is at', async () => {
     const me = await newCaller();
     const sessions = (await silent(me, 3)) as [Session, Session, Session];
     const stop = new AbortController();
 
-    await using lock = await held(sessions[0]);
+    await using lock = await held(...sessions);
     const sweeping = sweep(store, { intervalMs: INTERVAL_MS, signal: stop.signal });
     await untilWaiting(database, 1);
     stop.abort();
     await lock.release();
     await sweeping;
 
+    // Those that are held are judged singly.
     expect(await statesOf(sessions)).toEqual(['STALLED', 'WORKING', 'WORKING']);
   });
 
