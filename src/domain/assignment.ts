@@ -3,7 +3,7 @@
 // line. The value alone, to its closing quote or to where it ends; JSON stays JSON. What says that there is no value, a
 // type's name, a shell's variable, and a number of tokens are no secrets.
 import { matchAt, REDACTED, type Part } from './secret.js';
-import { hidesNumbers, SECRET_WORD } from './secretName.js';
+import { hasSecretWord, hidesNumbers, SECRET_WORD } from './secretName.js';
 
 export interface Assigned extends Part {
   /** The quotes that are needed around what is put in its place; mostly the value keeps its own. */
@@ -22,6 +22,7 @@ const FLAG_MAX_LENGTH = 64;
 
 /** The values in a text that are secret by their names, in order. */
 export function secretAssignments(text: string): Assigned[] {
+  if (!hasSecretWord(text)) return [];
   const found: Assigned[] = [];
   const word = new RegExp(SECRET_WORD, 'gi');
   for (let hit = word.exec(text); hit; hit = word.exec(text)) {

@@ -6,26 +6,50 @@ import { JSON_MAX_DEPTH, unstorable, type Issues } from './limits.js';
 
 export type JsonShape = 'object' | 'list' | 'any';
 
+interface Allowed {
+  limitBytes: number;
+  shape: JsonShape;
+}
+
 /**
  * Checks a value that was parsed from JSON, and answers with the bytes of its UTF-8 text: 0 where it is absent or at
  * fault. Null is absent, except where any value is allowed.
  * @throws PayloadTooLargeError where the text has more than `limitBytes`.
  */
-export function checkJson(
+export function checkJson(issues: Issues, path: string, value: unknown, allowed: Allowed): number {
+  const text = checkDocument(issues, path, value, allowed);
+  return text === null ? 0 : Buffer.byteLength(text);
+}
+
+/** As `checkJson`, but answers with the text itself, which costs as much as the check: null where there would be no bytes. */
+export function checkDocument(
   issues: Issues,
   path: string,
   value: unknown,
-  { limitBytes, shape }: { limitBytes: number; shape: JsonShape },
-): number {
-  if (value === undefined || (value === null && shape !== 'any')) return 0;
-  const fault = shapeFault(value, shape) ?? contentFault(value);
-  if (fault) {
-    issues.add(path, fault);
-    return 0;
+  { limitBytes, shape }: Allowed,
+): string | null {
+  if (value === undefined || (value === null && shape !== 'any')) return null;
+  const fault = shapeFault(value, shape) ?? (isRegular(value, 0) ? null : contentFault(value));
+  const text = fault === null ? JSON.stringify(value) : '';
+  // What no text may hold is written as an escape with its number, as few other characters are.
+  const found = fault ?? (text.includes(String.raw`\u`) ? contentFault(value) : null);
+  if (found !== null) {
+    issues.add(path, found);
+    return null;
   }
-  const actualBytes = Buffer.byteLength(JSON.stringify(value));
+  const actualBytes = Buffer.byteLength(text);
   if (actualBytes > limitBytes) throw new PayloadTooLargeError({ path, limitBytes, actualBytes });
-  return actualBytes;
+  return text;
+}
+
+/** Whether its numbers are finite, and it is not too deep, which bounds the recursion. */
+function isRegular(value: unknown, depth: number): boolean {
+  if (depth > JSON_MAX_DEPTH) return false;
+  if (typeof value === 'number') return Number.isFinite(value);
+  if (typeof value !== 'object' || value === null) return true;
+  if (Array.isArray(value)) return value.every((item) => isRegular(item, depth + 1));
+  for (const name in value) if (!isRegular((value as Record<string, unknown>)[name], depth + 1)) return false;
+  return true;
 }
 
 function shapeFault(value: unknown, shape: JsonShape): string | null {
@@ -58,28 +82,14 @@ function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/**
- * The value as PostgreSQL gives it back: of an object the members with shorter names come first, counted in bytes, and those
- * with names of one length in the order of their bytes. The very same where that is how it stands.
- */
-export function asStored(value: unknown): unknown {
-  // There is one zero.
-  if (value === 0) return 0;
-  if (typeof value !== 'object' || value === null) return value;
-  if (Array.isArray(value)) {
-    const items: unknown[] = value.map(asStored);
-    return items.every((item, index) => Object.is(item, value[index])) ? value : items;
-  }
-  const members: [string, unknown][] = Object.entries(value);
-  const stored = members.map(([name, inner]): [string, unknown] => [name, asStored(inner)]);
-  const isAlike = stored.every(
-    ([name, inner], index) =>
-      Object.is(inner, members[index]?.[1]) && (index === 0 || compareNames(members[index - 1]?.[0] ?? '', name) < 0),
-  );
-  return isAlike ? value : Object.fromEntries(stored.sort(([one], [other]) => compareNames(one, other)));
+/** The value as it is read from its text, which knows one zero: the very same where that is how it stands. */
+export function asRead(value: unknown, text: string): unknown {
+  return hasNegativeZero(value) ? JSON.parse(text) : value;
 }
 
-function compareNames(one: string, other: string): number {
-  const byLength = Buffer.byteLength(one) - Buffer.byteLength(other);
-  return byLength === 0 ? Buffer.compare(Buffer.from(one), Buffer.from(other)) : byLength;
+function hasNegativeZero(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return Object.is(value, -0);
+  if (Array.isArray(value)) return value.some(hasNegativeZero);
+  for (const name in value) if (hasNegativeZero((value as Record<string, unknown>)[name])) return true;
+  return false;
 }

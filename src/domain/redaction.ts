@@ -3,8 +3,8 @@
 // an object or a list of nothing else stays as it is. In any text, keys included, what is secret by its shape or by the
 // name that it is assigned to is replaced, and the rest of the text stays. Done again it finds nothing.
 import { secretAssignments } from './assignment.js';
-import { REDACTED, secretShapes, type Part } from './secret.js';
-import { hidesNumbers, isSecretName } from './secretName.js';
+import { REDACTED, SHAPE_MARK, secretShapes, type Part } from './secret.js';
+import { hidesNumbers, isSecretName, WRITTEN_SECRET_WORD } from './secretName.js';
 
 /**
  * A JSON value without its secrets: the very same where it has none, so that most values cost one walk and no copy. It
@@ -13,6 +13,18 @@ import { hidesNumbers, isSecretName } from './secretName.js';
 export function redact(value: unknown): { value: unknown; redacted: boolean } {
   const clean = cleaned(value).value;
   return { value: clean, redacted: clean !== value };
+}
+
+/** As `redact`, of a value whose JSON text is known; most texts have nothing in them that secrets have, which one look tells. */
+export function redactDocument(value: unknown, text: string): { value: unknown; text: string } {
+  if (!mayHoldSecrets(text)) return { value, text };
+  const clean = redact(value);
+  return clean.redacted ? { value: clean.value, text: JSON.stringify(clean.value) } : { value, text };
+}
+
+/** JSON escapes neither letters nor the signs that are looked for here. */
+function mayHoldSecrets(text: string): boolean {
+  return WRITTEN_SECRET_WORD.test(text) || SHAPE_MARK.test(text) || text.includes('@');
 }
 
 /** A text without its secrets. */

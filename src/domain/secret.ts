@@ -53,8 +53,8 @@ function isWebToken(candidate: string): boolean {
   return parts.some((part, index) => part.length > 10 && part.includes('eyJ') && (parts[index + 1]?.length ?? 0) >= 8);
 }
 
-/** What each of the shapes has in it: most texts have nothing of it, and are looked through once. */
-const SHAPE_MARK = /gh[oprsu]_|github_pat_|glpat-|a[ks]ia|llk_|aiza|sk-|xox|eyj|bearer/i;
+/** What each of the shapes of tokens has in it: most texts have nothing of it, and are looked through once. */
+export const SHAPE_MARK = /gh[oprsu]_|github_pat_|glpat-|a[ks]ia|llk_|aiza|sk-|xox|eyj|bearer/i;
 /** No shape is shorter. */
 const SHAPE_MIN_LENGTH = 15;
 

@@ -2,7 +2,7 @@ import type { Checkpoint, Queryable, Session } from '../database/client.js';
 import type { CheckpointTrigger, CheckpointType } from '../domain/checkpoint.js';
 import { NotFoundError } from '../domain/errors.js';
 import { encodeId, newId } from '../domain/id.js';
-import { asStored, checkJson } from '../domain/json.js';
+import { checkDocument, checkJson } from '../domain/json.js';
 import {
   checkKey,
   checkPast,
@@ -16,7 +16,7 @@ import {
 } from '../domain/limits.js';
 import { transactOnce, type Once } from './idempotency.js';
 import { lockOpenSession, moveSession } from './lifecycle.js';
-import { redacted, redactedText } from './redacted.js';
+import { Document, redacted, redactedText } from './redacted.js';
 import { CHECKPOINTS } from './row.js';
 import { earlier } from './run.js';
 import type { Caller, Store } from './store.js';
@@ -50,13 +50,14 @@ export async function createCheckpoint(
   const issues = new Issues();
   checkKey(issues, 'input.idempotencyKey', input.idempotencyKey);
   checkPast(issues, 'input.occurredAt', input.occurredAt, store.now());
-  checkPicture(issues, 'input', input);
+  const text = checkPicture(issues, 'input', input);
   issues.throwIfAny();
+  const work = new Document(input.workState, text);
   const request = { mutation: 'createCheckpoint', input, rows: { checkpoint: readCheckpoint } };
   return transactOnce(store, caller, request, async (tx) => {
     const session = await lockOpenSession(tx, input.sessionId);
     const { type, trigger, occurredAt } = input;
-    return { checkpoint: await takeCheckpoint(tx, session, input, { type, trigger, occurredAt }) };
+    return { checkpoint: await takeCheckpoint(tx, session, { picture: input, work }, { type, trigger, occurredAt }) };
   });
 }
 
@@ -66,14 +67,12 @@ const WITHOUT_WORK = CHECKPOINTS.columns('c', CHECKPOINTS.fieldsWithout(['workSt
 export async function takeCheckpoint(
   tx: Transaction,
   session: Session,
-  picture: Picture,
+  { picture, work }: { picture: Picture; work: Document },
   { type, trigger, occurredAt }: { type: CheckpointType; trigger: CheckpointTrigger; occurredAt?: Date | null },
 ): Promise<Checkpoint> {
   const { projectId, id: sessionId } = session;
   tx.showLife(sessionId);
   const alive = await moveSession(tx, session, 'activity');
-  const workState = redacted(picture.workState);
-  const text = JSON.stringify(workState);
   const createdAt = occurredAt ? earlier(occurredAt, tx.now) : null;
   // One statement takes the place of the checkpoint and puts it there. The lock on the session makes the sequence of its newest
   // event known before the log is written. The work itself is megabytes, and need not come back.
@@ -87,14 +86,14 @@ export async function takeCheckpoint(
       project_id, id, session_id, sequence, type, trigger, context_percent, work_state, summary, pending_work,
       files_modified, branch_name, metadata, event_sequence, size_bytes, created_at)
     SELECT ${projectId}::uuid, ${newId()}::uuid, ${sessionId}::uuid, p.sequence, ${type}::checkpoint_type,
-      ${trigger}::checkpoint_trigger, ${picture.contextPercent}::float8, ${text}::jsonb,
+      ${trigger}::checkpoint_trigger, ${picture.contextPercent}::float8, ${work.stored},
       ${redactedText(picture.summary)}::text, ${(picture.pendingWork ?? []).map(redactedText)}::text[],
       ${picture.filesModified ?? []}::text[], ${picture.branchName}::text,
       ${JSON.stringify(redacted(picture.metadata ?? {}))}::jsonb, p.event_sequence + ${tx.recordedOf(sessionId)},
-      ${Buffer.byteLength(text)}, coalesce(${createdAt}::timestamptz, now())
+      ${Buffer.byteLength(work.text)}, coalesce(${createdAt}::timestamptz, now())
     FROM place p RETURNING ${WITHOUT_WORK}`;
   if (!taken) throw new Error('a session has no pulse');
-  const checkpoint = { ...taken, workState: asStored(workState) as Checkpoint['workState'] };
+  const checkpoint = { ...taken, workState: work.value };
   const { sequence } = checkpoint;
   tx.record({
     type: 'CHECKPOINT_CREATED',
@@ -112,12 +111,14 @@ export async function readCheckpoint(db: Queryable, projectId: string, id: strin
   return checkpoint;
 }
 
-export function checkPicture(issues: Issues, path: string, picture: Picture): void {
+/** Answers with the text of the work; null where it is at fault. */
+export function checkPicture(issues: Issues, path: string, picture: Picture): string | null {
   checkSummary(issues, `${path}.summary`, picture.summary);
   checkTitle(issues, `${path}.branchName`, picture.branchName);
   checkTexts(issues, `${path}.pendingWork`, picture.pendingWork);
   checkTexts(issues, `${path}.filesModified`, picture.filesModified);
   checkRange(issues, `${path}.contextPercent`, picture.contextPercent, 0, 100);
-  checkJson(issues, `${path}.workState`, picture.workState, { limitBytes: DOCUMENT_MAX_BYTES, shape: 'object' });
   checkJson(issues, `${path}.metadata`, picture.metadata, { limitBytes: JSON_MAX_BYTES, shape: 'object' });
+  const { workState } = picture;
+  return checkDocument(issues, `${path}.workState`, workState, { limitBytes: DOCUMENT_MAX_BYTES, shape: 'object' });
 }

@@ -7,6 +7,7 @@ import { checkPicture, takeCheckpoint, type Picture } from './checkpoint.js';
 import { transactOnce, type Once } from './idempotency.js';
 import { endLocked, lockOpenSession, lockSession } from './lifecycle.js';
 import { lockConversation } from './place.js';
+import { Document } from './redacted.js';
 import { HANDOFFS } from './row.js';
 import { readSession } from './session.js';
 import type { Caller, Store } from './store.js';
@@ -30,8 +31,9 @@ export async function initiateHandoff(
   const issues = new Issues();
   checkKey(issues, 'input.idempotencyKey', input.idempotencyKey);
   checkNote(issues, 'input.note', input.note);
-  checkPicture(issues, 'input.checkpoint', input.checkpoint);
+  const text = checkPicture(issues, 'input.checkpoint', input.checkpoint);
   issues.throwIfAny();
+  const work = new Document(input.checkpoint.workState, text);
   const request = { mutation: 'initiateHandoff', input, rows: { handoff: readHandoff } };
   return transactOnce(store, caller, request, async (tx) => {
     const { projectId } = tx;
@@ -39,7 +41,12 @@ export async function initiateHandoff(
     const session = await lockOpenSession(tx, input.sessionId);
     await refuseSecond(tx, session);
     const type = reason === 'MANUAL' ? 'MANUAL' : 'AUTOMATIC';
-    const checkpoint = await takeCheckpoint(tx, session, input.checkpoint, { type, trigger: 'HANDOFF' });
+    const checkpoint = await takeCheckpoint(
+      tx,
+      session,
+      { picture: input.checkpoint, work },
+      { type, trigger: 'HANDOFF' },
+    );
     const given = { fromId: session.id, checkpointId: checkpoint.id, reason, note };
     const handoff = await HANDOFFS.insert(tx.db, { projectId, id: newId(), ...given });
     tx.record({ type: 'HANDOFF_CREATED', session, data: { ...named(handoff), reason, note: note ?? null } });

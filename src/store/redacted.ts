@@ -1,5 +1,6 @@
-import type { Prisma } from '../database/client.js';
-import { redact, redactText } from '../domain/redaction.js';
+import { Prisma } from '../database/client.js';
+import { asRead } from '../domain/json.js';
+import { redact, redactDocument, redactText } from '../domain/redaction.js';
 
 /** A caller's JSON as it may be stored: without its secrets. */
 export function redacted(value: unknown): Prisma.InputJsonObject {
@@ -9,4 +10,22 @@ export function redacted(value: unknown): Prisma.InputJsonObject {
 /** A caller's words as they may be stored: what they say of themselves ends up in the log too. */
 export function redactedText<Text extends string | null | undefined>(text: Text): Text {
   return typeof text === 'string' ? (redactText(text).text as Text) : text;
+}
+
+/** A caller's document without its secrets, and the text that is stored and read back as it stands. */
+export class Document {
+  readonly value: Prisma.JsonValue;
+  readonly text: string;
+
+  /** `text` is how JSON writes the value, where that is known. */
+  constructor(value: unknown, text: string | null) {
+    const clean = redactDocument(value, text ?? JSON.stringify(value));
+    this.value = asRead(clean.value, clean.text) as Prisma.JsonValue;
+    this.text = clean.text;
+  }
+
+  /** Of what a column of JSON is to hold. */
+  get stored(): Prisma.Sql {
+    return Prisma.sql`${this.text}::json`;
+  }
 }

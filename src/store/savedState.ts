@@ -1,11 +1,11 @@
 import { Prisma, type SavedState, type Session } from '../database/client.js';
 import { VersionConflictError } from '../domain/errors.js';
 import { encodeId, newId } from '../domain/id.js';
-import { asStored, checkJson } from '../domain/json.js';
+import { checkDocument, type JsonShape } from '../domain/json.js';
 import { checkInstant, checkName, checkRange, checkTitle, DOCUMENT_MAX_BYTES, Issues } from '../domain/limits.js';
 import { SAVED_STATE_KEPT_SECONDS } from '../domain/savedState.js';
 import { lockOpenSession, moveSession } from './lifecycle.js';
-import { redacted } from './redacted.js';
+import { Document } from './redacted.js';
 import { SAVED_STATES } from './row.js';
 import type { Caller, Store } from './store.js';
 import { transact, type Transaction } from './transaction.js';
@@ -35,8 +35,7 @@ export async function saveState(
   caller: Caller,
   input: SaveStateInput,
 ): Promise<{ savedState: SavedState; position: bigint }> {
-  checkSave(input);
-  const content = contentOf(input);
+  const content = contentOf(input, checkSave(input));
   return transact(store, caller, async (tx) => {
     const session = await lockOpenSession(tx, input.sessionId);
     const expected = input.expectedVersion ?? null;
@@ -75,7 +74,7 @@ async function insertState(
 ): Promise<SavedState | null> {
   const row = SAVED_STATES.insertOf({
     mode: DEFAULT_MODE,
-    ...content,
+    ...valuesOf(content),
     projectId: tx.projectId,
     id: newId(),
     sessionId: session.id,
@@ -100,7 +99,7 @@ async function updateState(
 ): Promise<SavedState | null> {
   const kept = Prisma.sql`CASE WHEN t.expires_at IS NOT NULL THEN greatest(t.expires_at, ${dayAfter(tx.now)}) END`;
   const changes = SAVED_STATES.assignments({
-    ...content,
+    ...valuesOf(content),
     updatedAt: tx.now,
     // As the caller says, null being never; else a day from now, or later where that was said before.
     expiresAt: expiresAt === undefined ? kept : expiresAt,
@@ -116,45 +115,67 @@ async function updateState(
 
 const dayAfter = (now: Date): Date => new Date(now.getTime() + SAVED_STATE_KEPT_SECONDS * 1000);
 
-type Content = ReturnType<typeof contentOf>;
+type DocumentField = 'conversationHistory' | 'contextVariables' | 'planData';
 
-const DOCUMENTS = ['conversationHistory', 'contextVariables', 'planData'] as const;
+/** What a save brings, where it brings it. */
+interface Content {
+  facts: Partial<Pick<SavedState, 'mode' | 'currentPhase' | 'currentStep'>>;
+  documents: Partial<Record<DocumentField, Document | null>>;
+}
 
 /** The columns but for the documents that the save brings: they are megabytes, and need not come back. */
-function unsaid(content: Content): Prisma.Sql {
-  const said = DOCUMENTS.filter((document) => document in content);
-  return SAVED_STATES.columns('t', SAVED_STATES.fieldsWithout(said));
+function unsaid({ documents }: Content): Prisma.Sql {
+  return SAVED_STATES.columns('t', SAVED_STATES.fieldsWithout(Object.keys(documents)));
 }
 
-/** The row with the documents that the save has brought, as they are stored. */
-function withSaid(saved: Partial<SavedState>, content: Content): SavedState {
-  const said = DOCUMENTS.filter((document) => document in content);
-  const documents = said.map((document) => [document, asStored(content[document])]);
-  return { ...saved, ...Object.fromEntries(documents) } as SavedState;
+/** The row with the documents that the save has brought. */
+function withSaid(saved: Partial<SavedState>, { documents }: Content): SavedState {
+  const said = Object.entries(documents).map(([field, document]) => [field, document?.value ?? null]);
+  return { ...saved, ...Object.fromEntries(said) } as SavedState;
 }
 
-function contentOf(input: SaveStateInput) {
+/** What the columns are to hold. */
+function valuesOf({ facts, documents }: Content) {
+  const said = Object.entries(documents).map(([field, document]) => [field, document?.stored ?? null]);
+  return { ...facts, ...(Object.fromEntries(said) as Partial<Record<DocumentField, Prisma.Sql | null>>) };
+}
+
+function contentOf(input: SaveStateInput, texts: Texts): Content {
   const { mode, conversationHistory, contextVariables, planData, currentPhase, currentStep } = input;
-  return {
+  const facts = {
     ...(mode != null && { mode }),
-    ...(conversationHistory !== undefined && { conversationHistory: redacted(conversationHistory ?? []) }),
-    ...(contextVariables !== undefined && { contextVariables: redacted(contextVariables ?? {}) }),
-    ...(planData !== undefined && { planData: planData === null ? null : redacted(planData) }),
     ...(currentPhase !== undefined && { currentPhase }),
     ...(currentStep !== undefined && { currentStep }),
   };
+  const documents = {
+    ...(conversationHistory !== undefined && {
+      conversationHistory: new Document(conversationHistory ?? [], texts.conversationHistory),
+    }),
+    ...(contextVariables !== undefined && {
+      contextVariables: new Document(contextVariables ?? {}, texts.contextVariables),
+    }),
+    ...(planData !== undefined && { planData: planData === null ? null : new Document(planData, texts.planData) }),
+  };
+  return { facts, documents };
 }
 
-function checkSave(input: SaveStateInput): void {
+type Texts = Record<DocumentField, string | null>;
+
+/** Answers with the texts of the documents. */
+function checkSave(input: SaveStateInput): Texts {
   const issues = new Issues();
-  const document = { limitBytes: DOCUMENT_MAX_BYTES } as const;
   if (input.mode === null) issues.add('input.mode', 'must not be null: a saved state has a mode');
   checkName(issues, 'input.mode', input.mode);
   checkTitle(issues, 'input.currentPhase', input.currentPhase);
   checkRange(issues, 'input.currentStep', input.currentStep, -(2 ** 31), 2 ** 31 - 1);
   checkInstant(issues, 'input.expiresAt', input.expiresAt);
-  checkJson(issues, 'input.conversationHistory', input.conversationHistory, { ...document, shape: 'list' });
-  checkJson(issues, 'input.contextVariables', input.contextVariables, { ...document, shape: 'object' });
-  checkJson(issues, 'input.planData', input.planData, { ...document, shape: 'any' });
+  const textOf = (document: DocumentField, shape: JsonShape): string | null =>
+    checkDocument(issues, `input.${document}`, input[document], { limitBytes: DOCUMENT_MAX_BYTES, shape });
+  const texts = {
+    conversationHistory: textOf('conversationHistory', 'list'),
+    contextVariables: textOf('contextVariables', 'object'),
+    planData: textOf('planData', 'any'),
+  };
   issues.throwIfAny();
+  return texts;
 }

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { PayloadTooLargeError } from '../../src/domain/errors.js';
-import { asStored, checkJson, type JsonShape } from '../../src/domain/json.js';
+import { asRead, checkDocument, checkJson, type JsonShape } from '../../src/domain/json.js';
 import { Issues } from '../../src/domain/limits.js';
 import { issuesOf } from '../support/complaint.js';
 
@@ -57,6 +57,20 @@ describe('the size of JSON', () => {
     })();
     expect(error).toBeInstanceOf(PayloadTooLargeError);
     expect(error).toMatchObject({ extensions: { path: 'data', limitBytes: 10, actualBytes: 11 } });
+  });
+
+  it('is found with the text, which is null where there is no value or a fault', () => {
+    const text = (value: unknown, shape: JsonShape = 'any') =>
+      checkDocument(new Issues(), 'data', value, { limitBytes: 1024, shape });
+    expect(text({ b: ['é'], a: -0 })).toBe('{"b":["é"],"a":0}');
+    expect(text('\n\u001b')).toBe(String.raw`"\n\u001b"`);
+    expect([text(null), text(null, 'object'), text(undefined), text([], 'object'), text({ a: '\0' })]).toEqual([
+      'null',
+      null,
+      null,
+      null,
+      null,
+    ]);
   });
 
   it('agrees with the serialised text for any value that can be kept', () => {
@@ -116,27 +130,25 @@ describe('the content of JSON', () => {
   });
 });
 
-describe('JSON as it is stored', () => {
-  const text = (value: unknown) => JSON.stringify(asStored(value));
-
-  it('has the members with the shorter names first, at every depth', () => {
-    expect(text({ bb: 1, a: [{ y: 1, x: 2 }], '10': { d: 1, c: 2 } })).toBe(
-      '{"10":{"c":2,"d":1},"a":[{"x":2,"y":1}],"bb":1}',
-    );
-    expect(text({ é: 1, z: 2, '😀': 3, ab: 4 })).toBe('{"z":2,"ab":4,"é":1,"😀":3}');
-    expect(text(JSON.parse('{"__proto__": 1, "a": -0}'))).toBe('{"a":0,"__proto__":1}');
+describe('JSON as it is read', () => {
+  it('has one zero, and its members as they came', () => {
+    const text = '{"b":[0,{"__proto__":0}],"a":1}';
+    const read = asRead(JSON.parse('{"b":[0,{"__proto__":-0}],"a":1}'), text);
+    expect(JSON.stringify(read)).toBe(text);
+    expect(read).toEqual(JSON.parse(text));
   });
 
   it('is the very same where it is so already', () => {
-    const value = { a: [1, { b: null, cc: 'x' }], bb: {} };
-    expect(asStored(value)).toBe(value);
-    expect([asStored(null), asStored('a'), asStored([])]).toEqual([null, 'a', []]);
+    const value = { b: [1, { c: null }], a: 'x' };
+    expect(asRead(value, JSON.stringify(value))).toBe(value);
+    expect([asRead(-0, '0'), asRead(null, 'null'), asRead('a', '"a"')]).toEqual([0, null, 'a']);
   });
 
-  it('is the same value as before', () => {
+  it('is what is parsed from its text', () => {
     fc.assert(
       fc.property(fc.jsonValue(), (value) => {
-        expect(JSON.parse(text(value))).toEqual(JSON.parse(JSON.stringify(value)));
+        const text = JSON.stringify(value);
+        expect(asRead(value, text)).toEqual(JSON.parse(text));
       }),
     );
   });

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { redact, redactText } from '../../src/domain/redaction.js';
+import { redact, redactDocument, redactText } from '../../src/domain/redaction.js';
 import { FORMS, KEY_LINES, PASSWORD, SECRETS } from '../support/secret.js';
 
 const GONE = '[REDACTED]';
@@ -241,5 +241,70 @@ describe('the time that a text takes', () => {
     const list = Array.from({ length: 200_000 }, (_, n) => n);
     const shallow = timed(() => redact(deep(1, list)), 3);
     expect(timed(() => redact(deep(90, list)), 3)).toBeLessThan(10 * shallow + 10_000);
+  });
+});
+
+describe('a document with its text', () => {
+  const alike = (value: unknown) => {
+    const { value: clean, redacted } = redact(value);
+    const document = redactDocument(value, JSON.stringify(value));
+    expect(document).toEqual({ value: clean, text: JSON.stringify(clean) });
+    if (!redacted) expect(document.value).toBe(value);
+  };
+
+  it('loses what the value by itself loses, in whatever way that is written', () => {
+    for (const text of Object.values({ ...SECRETS, ...FORMS }))
+      for (const value of [text, { a: [text] }, { [text]: 1 }]) alike(value);
+    for (const sign of ['"', '\\', '\n', '\u000b', '\u001b', '\u2028', '-', ' ', ''])
+      for (const word of ['pass?word', 'pass?phrase', 'api?key', 'private?key', 'secret', 'token', 'cookie']) {
+        const name = word.replace('?', sign);
+        alike({ [name]: PASSWORD });
+        alike({ a: `${name}="${PASSWORD}"` });
+        alike(['--' + name, PASSWORD]);
+      }
+  });
+
+  it('agrees with the value by itself for whatever is made of what secrets are made of', () => {
+    const piece = fc.constantFrom(
+      ...[
+        'pass',
+        'word',
+        'phrase',
+        'api',
+        'key',
+        'token',
+        'is',
+        'cookie',
+        'cutter',
+        'private',
+        'PRIVATE KEY',
+        '-----BEGIN ',
+      ],
+      ...[
+        'sk-',
+        'ghp_',
+        'eyJ',
+        'xoxb-',
+        'bearer ',
+        'AKIA',
+        'a1B2c3D4e5F6g7H8i9J0',
+        'https://',
+        'me',
+        ':',
+        '@',
+        '.',
+        '=',
+        ' ',
+      ],
+      ...['"', '\\', '\n', '\u000b', '_', '-', PASSWORD],
+    );
+    const text = fc.array(piece, { maxLength: 8 }).map((pieces) => pieces.join(''));
+    const member = fc.tuple(text, fc.oneof(text, fc.integer(), fc.array(text)));
+    fc.assert(
+      fc.property(fc.array(member, { maxLength: 4 }), (members) => {
+        alike(Object.fromEntries(members));
+      }),
+      { numRuns: 500 },
+    );
   });
 });
