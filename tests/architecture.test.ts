@@ -16,7 +16,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   import: ['domain', 'client', 'import'],
 };
 const SEES_ALL = /^src\/(commands\/)?\w+\.ts$/;
-const MAY_IMPORT_GENERATED = /^src\/(database\/client|graphql\/builder|client\/\w+)\.ts$/;
+const MAY_IMPORT_GENERATED = /^src\/(database\/(client|model)|graphql\/builder|client\/\w+)\.ts$/;
 
 const MOST_LINES = 400;
 const SAYS_NOTHING = /^(util|helper|common|type|service|manager|index)s?$/i;

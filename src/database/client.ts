@@ -6,6 +6,7 @@ import { OWN_QUESTIONS, TAIL_CONNECTIONS } from './connections.js';
 import { lineReader, type Lines } from './line.js';
 import { openPool, type Pool, type PoolUsage } from './pool.js';
 import { openWriter, type Queryable, type Spanned, type Writer } from './queryable.js';
+import { plainly } from './reader.js';
 import { statementNames } from './statement.js';
 
 // The one door to what Prisma generates: nobody else imports from src/generated/prisma.
@@ -79,14 +80,15 @@ export function openDatabase(url: string, options: DatabaseOptions = {}): Databa
   const pools = { read: open(poolSize), write: open(poolSize), tail: open(TAIL_CONNECTIONS) };
   const questions = open(OWN_QUESTIONS);
   const raw = ({ pool }: Pool): Writer => openWriter(pool, { nameOf, onLoss, onQuery, spanned });
-  const lines = ({ pool }: Pool): Lines => lineReader(pool, { nameOf, onQuery, spanned });
+  const linesOf = ({ pool }: Pool): Lines => lineReader(pool, { nameOf, onQuery, spanned });
   const prisma = client(pools.read);
+  const lines = linesOf(pools.read);
   return {
-    prisma,
+    prisma: plainly(prisma, lines),
     reader: raw(pools.read),
     writer: raw(pools.write),
-    lines: lines(pools.read),
-    tail: lines(pools.tail),
+    lines,
+    tail: linesOf(pools.tail),
     ask: async <Row extends pg.QueryResultRow>(sql: string, values?: unknown[]) =>
       (await questions.pool.query<Row>(sql, values)).rows,
     usage: () => ({ read: pools.read.usage(), write: pools.write.usage(), tail: pools.tail.usage() }),

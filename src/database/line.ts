@@ -6,7 +6,7 @@ import { told, unspanned, type Spanned } from './queryable.js';
 import { parserOf } from './value.js';
 
 /** Runs a statement. Its rows are lists of values, in the order of the select list, each as Prisma has it. */
-export type Lines = (sql: Sql) => Promise<readonly (readonly unknown[])[]>;
+export type Lines = (statement: Pick<Sql, 'text' | 'values'>) => Promise<readonly (readonly unknown[])[]>;
 
 interface LineOptions {
   readonly nameOf: (statement: { sql: string }) => string;
