@@ -5,6 +5,7 @@ import type { Session } from '../store/store.js';
 import { batched } from './batch.js';
 import { spend } from './budget.js';
 import { builder } from './builder.js';
+import type { Model } from './connection.js';
 import type { Context } from './context.js';
 import { isDocument } from './heavy.js';
 import { SessionNode } from './node.js';
@@ -14,26 +15,31 @@ import { asksOnly } from './selection.js';
  * What a line can be made of: of the chain of each session the sessions up to its place, forks among them. One statement
  * for a whole page.
  */
-const chainMembers = batched(async (ends: Session[], context: Context, query: object, isLight: boolean) => {
-  const { store, caller } = context;
-  const told = ends.reduce((sum, { chainIndex }) => sum + chainIndex + 1, 0);
-  const counted = ends.length * CHAIN_COUNTED;
-  if (isLight) spend(context, 'entries', told);
-  else if (told > counted) throw new QueryTooCostlyError({ rule: 'entries', limit: counted, actual: told });
-  const lengths = new Map<string, number>();
-  for (const { chainRootId, chainIndex } of ends) {
-    lengths.set(chainRootId, Math.max(chainIndex, lengths.get(chainRootId) ?? 0));
-  }
-  const sessions = await store.database.prisma.session.findMany({
-    ...query,
-    where: {
-      projectId: caller.projectId,
-      OR: Array.from(lengths, ([chainRootId, chainIndex]) => ({ chainRootId, chainIndex: { lte: chainIndex } })),
-    },
-  });
-  const members = new Map(sessions.map((session) => [session.id, session]));
-  return new Map(ends.map((end) => [end, members]));
-});
+const chainMembers = batched(
+  async (ends: Session[], context: Context, query: { select?: object }, isLight: boolean) => {
+    const { store, caller } = context;
+    const told = ends.reduce((sum, { chainIndex }) => sum + chainIndex + 1, 0);
+    const counted = ends.length * CHAIN_COUNTED;
+    if (isLight) spend(context, 'entries', told);
+    else if (told > counted) throw new QueryTooCostlyError({ rule: 'entries', limit: counted, actual: told });
+    const lengths = new Map<string, number>();
+    for (const { chainRootId, chainIndex } of ends) {
+      lengths.set(chainRootId, Math.max(chainIndex, lengths.get(chainRootId) ?? 0));
+    }
+    // The line is put together by ids, whoever asks for them.
+    const select = { ...query.select, id: true, parentId: true };
+    const model: Model<Session> = store.database.prisma.session;
+    const sessions = await model.findMany({
+      select,
+      where: {
+        projectId: caller.projectId,
+        OR: Array.from(lengths, ([chainRootId, chainIndex]) => ({ chainRootId, chainIndex: { lte: chainIndex } })),
+      },
+    });
+    const members = new Map(sessions.map((session) => [session.id, session]));
+    return new Map(ends.map((end) => [end, members]));
+  },
+);
 
 /** Whether no more is asked of the sessions than the statement that reads them answers with, and no document. */
 function isLight(info: GraphQLResolveInfo): boolean {
@@ -67,7 +73,8 @@ builder.prismaObjectFields('Session', (t) => ({
     type: SessionNode,
     description: 'The session that its chain began with; where that one was purged, the first of `chain`.',
     resolve: async (query, session, _, context, info) => {
-      const { projectId, chainRootId } = session;
+      const { chainRootId } = session;
+      const { projectId } = context.caller;
       // Prisma makes one statement of those that are asked for at once.
       const root = await context.store.database.prisma.session.findUnique({
         ...query,

@@ -74,6 +74,7 @@ builder.prismaObjectFields('Session', (t) => ({
     type: CheckpointNode,
     nullable: true,
     description: 'The newest of its checkpoints; null where it has none.',
+    extensions: { relation: 'checkpoints' },
     select: (_, __, nestedSelection) => ({
       checkpoints: nestedSelection({ orderBy: { sequence: 'desc' }, take: 1 }),
     }),

@@ -3,22 +3,29 @@
 import { isObjectType, type GraphQLSchema } from 'graphql';
 import { HEAVY, lightColumnsOf } from './heavy.js';
 
-/** By type, the columns that resolvers read besides the one that a field shows. */
+/** By type, the columns that are read of every row. */
 const ALWAYS: Readonly<Record<string, readonly string[]>> = {
-  Session: [
-    ...['projectId', 'id', 'instanceId', 'parentId', 'chainRootId', 'chainIndex'],
-    ...['state', 'startedAt', 'endedAt'],
-  ],
-  Run: ['projectId', 'id'],
-  Conversation: ['projectId', 'id'],
-  Event: ['projectId', 'id', 'position', 'sequence'],
+  Session: ['id'],
+  Run: ['id'],
+  Conversation: ['id'],
+  // By its position an entry of a timeline is known for an event.
+  Event: ['id', 'position'],
 };
 
-/** By type and field, the columns that the fields of an object read which is the row itself. */
+const CHAIN = ['parentId', 'chainRootId', 'chainIndex'];
+
+/** By type and field, the columns from which a field is made that shows none as it is. */
 const WITHIN: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>> = {
   Session: {
+    instanceType: ['instanceId'],
+    registryStatus: ['state'],
+    isOpen: ['state'],
+    isLive: ['state'],
+    chain: CHAIN,
+    chainRoot: CHAIN,
     workspace: ['hostMachine', 'worktreePath', 'branchName', 'tmuxSession', 'pid', 'transcriptPath'],
     liveness: [
+      ...['startedAt', 'endedAt'],
       ...['stallAfterSeconds', 'zombieAfterSeconds', 'escalateEverySeconds', 'maxEscalationLevel'],
       ...['stalledSince', 'zombieSince', 'escalationLevel', 'evidence'],
     ],

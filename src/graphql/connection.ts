@@ -1,15 +1,17 @@
 // One mechanism for every list: the arguments make a page, the page makes a Prisma query of one row more than asked for,
 // and that row tells whether the list goes on. A list that hangs on a row is read in its parent's statement.
-import type { MaybePromise } from '@pothos/core';
+import { completeValue, type MaybePromise } from '@pothos/core';
 import { queryFromInfo } from '@pothos/plugin-prisma';
-import { getNamedType, type GraphQLResolveInfo } from 'graphql';
+import { getNamedType, isObjectType, type GraphQLResolveInfo, type GraphQLSchema } from 'graphql';
 import { ValidationError } from '../domain/errors.js';
 import { PAGE_DEFAULT_SIZE, PAGE_MAX_SIZE } from '../domain/limits.js';
 import { builder } from './builder.js';
 import { batched } from './batch.js';
 import type { Context } from './context.js';
 import { spend } from './budget.js';
-import { fitting, isHeavy, total, WEIGHED, type Weighed } from './heavy.js';
+import { fitting, isHeavy, SIZED, total, WEIGHED, type Weighed } from './heavy.js';
+import type { ReadsRelation } from './loaded.js';
+import { asks, asksOnly } from './selection.js';
 import { beyond, cursorOf, orderBy, placeOf, type Order, type Value } from './order.js';
 
 /** For lists that are read forwards only. */
@@ -40,7 +42,14 @@ interface Page<Row> {
   stretch: Stretch;
   size: number;
   /** Of `rows` no more than `most` are told; that there are more is told too. */
-  cut(rows: readonly Row[], most?: number): { edges: { cursor: string; node: Row }[]; pageInfo: PageInfo };
+  cut(rows: readonly Row[], most?: number): Cut<Row>;
+}
+
+/** The rows of a page. What only some ask for is made when it is asked for. */
+interface Cut<Row> {
+  readonly nodes: readonly Row[];
+  readonly edges: { cursor: string; node: Row }[];
+  readonly pageInfo: PageInfo;
 }
 
 /** Which part of a list a page is, for a statement of its own. */
@@ -79,17 +88,29 @@ function pageOf<Row extends object>(order: Order, paging: Paging, filter: object
     stretch: { from, backwards, take },
     size,
     cut(rows, most = size) {
-      const kept = rows.slice(0, most);
-      if (backwards) kept.reverse();
-      const edges = kept.map((node) => ({ cursor: cursorOf(order, node as Record<string, unknown>), node }));
+      const nodes = rows.slice(0, most);
+      if (backwards) nodes.reverse();
       const more = rows.length > most;
-      const pageInfo = {
-        hasNextPage: backwards ? cursor != null : more,
-        hasPreviousPage: backwards ? more : cursor != null,
-        startCursor: edges[0]?.cursor ?? null,
-        endCursor: edges.at(-1)?.cursor ?? null,
+      const cursorAt = (index: number): string | null => {
+        const node = nodes.at(index);
+        return node ? cursorOf(order, node as Record<string, unknown>) : null;
       };
-      return { edges, pageInfo };
+      return {
+        nodes,
+        get edges() {
+          return nodes.map((node) => ({ cursor: cursorOf(order, node as Record<string, unknown>), node }));
+        },
+        pageInfo: {
+          hasNextPage: backwards ? cursor != null : more,
+          hasPreviousPage: backwards ? more : cursor != null,
+          get startCursor() {
+            return cursorAt(0);
+          },
+          get endCursor() {
+            return cursorAt(-1);
+          },
+        },
+      };
     },
   };
 }
@@ -116,17 +137,20 @@ function connectionOf<Row>(
   rows: () => MaybePromise<Rows<Row>>,
   totalCount: () => MaybePromise<number>,
 ) {
-  let loading: Promise<ReturnType<Page<Row>['cut']>> | undefined;
+  let cut: MaybePromise<Cut<Row>> | undefined;
   const load = () =>
-    (loading ??= Promise.resolve(rows()).then((found) =>
+    (cut ??= completeValue(rows(), (found) =>
       found instanceof Shortened ? page.cut(found.rows, found.kept) : page.cut(found),
     ));
   return {
+    get nodes() {
+      return completeValue(load(), ({ nodes }) => nodes);
+    },
     get edges() {
-      return load().then(({ edges }) => edges);
+      return completeValue(load(), ({ edges }) => edges);
     },
     get pageInfo() {
-      return load().then(({ pageInfo }) => pageInfo);
+      return completeValue(load(), ({ pageInfo }) => pageInfo);
     },
     totalCount,
   };
@@ -249,9 +273,29 @@ export function related<Type extends { name: string; $inferType: object }, Args 
     );
     return new Map(owners.map(({ id }, index) => [id, pages[index] ?? []]));
   });
+  // What holds of one row of a page holds of all: GraphQL gives them one and the same array of field nodes.
+  const known = new WeakMap<Context, WeakMap<GraphQLResolveInfo['fieldNodes'], Wanted>>();
+  const wantedBy = (context: Context, info: GraphQLResolveInfo): Wanted => {
+    const fields = known.get(context) ?? new WeakMap<GraphQLResolveInfo['fieldNodes'], Wanted>();
+    known.set(context, fields);
+    const wanted = fields.get(info.fieldNodes) ?? {
+      rows: !asksOnly(COUNT, info),
+      count: asks('totalCount', info),
+      isHeavy: SIZED.has(typeName) && isHeavy(typeName, wholeRows(typeName, order, context, info)),
+    };
+    fields.set(info.fieldNodes, wanted);
+    return wanted;
+  };
   return {
     type,
     extensions: {
+      relation,
+      isLoaded(row, _args, context, info) {
+        const loaded = row as Loaded;
+        const { rows, count, isHeavy: readsApart } = wantedBy(context, info);
+        const hasRows = !rows || readsApart || loaded[relation] !== undefined;
+        return hasRows && (!count || loaded._count?.[relation] !== undefined);
+      },
       pothosPrismaSelect(args: Args, context: Context, nested: Nested, selected: () => ReadonlySet<string>) {
         const filter = where?.(args, context) ?? {};
         const { query } = pageOf(order, args, filter);
@@ -267,27 +311,35 @@ export function related<Type extends { name: string; $inferType: object }, Args 
       },
     },
     resolve(row, args, context, info) {
-      const loaded = row as { id: string; _count?: Readonly<Record<string, number>> } & Readonly<
-        Record<string, object[]>
-      >;
-      return connectionOf(
-        pageOf<object>(order, args),
-        async () =>
-          isHeavy(typeName, wholeRows(typeName, order, context, info))
-            ? ((await heavyRows(loaded.id, context, info, info, args)) ?? [])
-            : (loaded[relation] ?? []),
-        () => loaded._count?.[relation] ?? 0,
-      );
+      const loaded = row as Loaded;
+      const rows = (): MaybePromise<Rows<object>> =>
+        wantedBy(context, info).isHeavy
+          ? heavyRows(loaded.id, context, info, info, args).then((found) => found ?? [])
+          : (loaded[relation] ?? []);
+      return connectionOf(pageOf<object>(order, args), rows, () => loaded._count?.[relation] ?? 0);
     },
   };
 }
 
+/** A row with lists of it. */
+type Loaded = { id: string; _count?: Readonly<Record<string, number>> } & Readonly<Record<string, object[]>>;
+
+/** What a document wants of a list: whether entries, whether their number, and whether they are read by a statement apart. */
+interface Wanted {
+  readonly rows: boolean;
+  readonly count: boolean;
+  readonly isHeavy: boolean;
+}
+
+const COUNT: ReadonlySet<string> = new Set(['totalCount', '__typename']);
+
 export interface RelatedOptions<Type extends { $inferType: object }, Args> {
   type: Type;
-  extensions: {
-    /** What the list needs of its row, for the statement that reads the row. */
-    pothosPrismaSelect: (args: Args, context: Context, nested: Nested, selected: () => ReadonlySet<string>) => object;
-  };
+  extensions: ReadsRelation<Args> &
+    Readonly<Record<string, unknown>> & {
+      /** What the list needs of its row, for the statement that reads the row. */
+      pothosPrismaSelect: (args: Args, context: Context, nested: Nested, selected: () => ReadonlySet<string>) => object;
+    };
   resolve(row: object, args: NoInfer<Args>, context: Context, info: GraphQLResolveInfo): Type['$inferType'];
 }
 
@@ -297,6 +349,15 @@ type Nested = (query: object, path: object) => object;
 /** What a cursor is made from, also where nothing is asked of the entries themselves. */
 function columnsOf({ keys }: Order): Record<string, true> {
   return Object.fromEntries(keys.map(({ field, relation }) => [relation ?? field, true]));
+}
+
+/** Has every page tell its entries as it has them: the relay plugin makes an edge with a cursor of each, whoever asks. */
+export function tellNodesAlone(schema: GraphQLSchema): GraphQLSchema {
+  for (const type of Object.values(schema.getTypeMap())) {
+    const nodes = isObjectType(type) && type.name.endsWith('Connection') && type.getFields().nodes;
+    if (nodes) nodes.resolve = (page: ReturnType<typeof connectionOf>) => page.nodes;
+  }
+  return schema;
 }
 
 function nodeTypeOf(connection: { name: string }): string {

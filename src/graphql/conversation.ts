@@ -26,6 +26,7 @@ builder.prismaObjectFields('Conversation', (t) => ({
     type: SessionNode,
     nullable: true,
     description: 'The session that is open in it now: at most one, null where there is none.',
+    extensions: { relation: 'sessions' },
     select: (_, __, nestedSelection) => ({ sessions: nestedSelection({ where: { endedAt: null }, take: 1 }) }),
     resolve: ({ sessions }) => sessions[0],
   }),

@@ -33,6 +33,9 @@ export function searchable(owner: Owner, order: Order, listed: Options): Options
   return {
     ...listed,
     extensions: {
+      ...listed.extensions,
+      isLoaded: (row, args, context, info) =>
+        args.filter?.search != null || (listed.extensions.isLoaded?.(row, args, context, info) ?? false),
       pothosPrismaSelect: (args, ...rest) =>
         args.filter?.search == null ? listed.extensions.pothosPrismaSelect(args, ...rest) : {},
     },

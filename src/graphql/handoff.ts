@@ -33,6 +33,7 @@ builder.prismaObjectField('Session', 'pendingHandoff', (t) =>
     type: HandoffNode,
     nullable: true,
     description: 'The handoff by which it offers its work: at most one is pending. Null where none is.',
+    extensions: { relation: 'given' },
     select: (_, __, nestedSelection) => ({
       given: nestedSelection({ where: { completedAt: null, cancelledAt: null }, take: 1 }),
     }),

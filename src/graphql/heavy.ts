@@ -15,7 +15,7 @@ export const HEAVY: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** The types whose rows tell their own size. */
-const SIZED: ReadonlySet<string> = new Set(['Event', 'Checkpoint', 'Command']);
+export const SIZED: ReadonlySet<string> = new Set(['Event', 'Checkpoint', 'Command']);
 
 /** What all lists of one field may weigh together. */
 export const LIST_BYTES = 8 * 1024 * 1024;

@@ -37,7 +37,7 @@ export const LivenessPolicyInput = builder.inputType('LivenessPolicyInput', {
 });
 
 /** A session with the signs of life that its liveness is judged by. */
-export type Judged = Session & { pulse: Pulse | null };
+export type Judged = Session & { pulse: Pick<Pulse, 'lastHeartbeatAt' | 'lastActivityAt'> | null };
 
 /** From when on it has been silent: a session whose pulse is gone showed its last sign when it began. */
 function lastActivityAt({ pulse, startedAt }: Judged): Date {

@@ -46,6 +46,7 @@ builder.prismaObjectField('Session', 'savedState', (t) =>
     type: SavedStateNode,
     nullable: true,
     description: 'Its open saved state, else its newest; null where nothing was ever saved.',
+    extensions: { relation: 'savedStates' },
     // One begins only where none is open, so the open one is the newest.
     select: (_, __, nestedSelection) => ({
       savedStates: nestedSelection({ orderBy: [{ createdAt: 'desc' }, { id: 'desc' }], take: 1 }),

@@ -1,7 +1,9 @@
 import type { GraphQLSchema } from 'graphql';
 import { builder } from './builder.js';
 import { selectLightly } from './column.js';
+import { tellNodesAlone } from './connection.js';
 import { tellIdsAtOnce } from './id.js';
+import { tellWhatIsLoaded } from './loaded.js';
 import { knowShownFields } from './logText.js';
 import { rejectWhatThrows } from './rejection.js';
 import './apiKey.js';
@@ -47,5 +49,6 @@ import './watch.js';
 
 /** The executable schema, its types in alphabetical order. */
 export function buildSchema(): GraphQLSchema {
-  return knowShownFields(rejectWhatThrows(tellIdsAtOnce(selectLightly(builder.toSchema()))));
+  const steps = [selectLightly, tellIdsAtOnce, tellNodesAlone, tellWhatIsLoaded, rejectWhatThrows, knowShownFields];
+  return steps.reduce((schema, step) => step(schema), builder.toSchema());
 }

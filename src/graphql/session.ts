@@ -134,25 +134,25 @@ builder.prismaObjectFields('Session', (t) => ({
   contextPercent: t.float({
     nullable: true,
     description: 'How full its context window is, 0 to 100, as it last said; null where it never did.',
-    select: { pulse: true },
+    select: { pulse: { select: { contextPercent: true } } },
     resolve: ({ pulse }) => pulse?.contextPercent,
   }),
   currentEpic: t.string({
     nullable: true,
     description: 'The epic that it is at, as it last said; null where it never did.',
-    select: { pulse: true },
+    select: { pulse: { select: { currentEpic: true } } },
     resolve: ({ pulse }) => pulse?.currentEpic,
   }),
   activity: t.string({
     nullable: true,
     description: 'What it said it was doing, in its last heartbeat that said so.',
-    select: { pulse: true },
+    select: { pulse: { select: { activity: true } } },
     resolve: ({ pulse }) => pulse?.activity,
   }),
   liveness: t.field({
     type: Liveness,
     description: 'The verdict on its silence.',
-    select: { pulse: true },
+    select: { pulse: { select: { lastHeartbeatAt: true, lastActivityAt: true } } },
     resolve: (session) => session,
   }),
 }));
