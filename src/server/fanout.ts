@@ -4,7 +4,6 @@ import { createHash } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import {
   createSourceEventStream,
-  execute,
   Kind,
   print,
   visit,
@@ -21,6 +20,7 @@ import type { Context, Delivery } from '../graphql/context.js';
 import { derivation } from '../graphql/derived.js';
 import { logText } from '../graphql/logText.js';
 import type { LogBatch } from '../store/page.js';
+import type { Execute } from './execute.js';
 import { disclose, discloseResult, formatResult } from './failure.js';
 
 // How often an operation is repeated that the database failed, and for how long: it may be its own fault.
@@ -94,7 +94,7 @@ export class Subscription implements Feed {
 }
 
 /** Lets subscriptions be answered with a Subscription. */
-export function fanOut(log: Logger): Plugin<Context> {
+export function fanOut(execute: Execute, log: Logger): Plugin<Context> {
   const messageOf = derivation<Message>();
 
   async function subscribe(args: ExecutionArgs): Promise<Subscription | ExecutionResult> {
@@ -104,8 +104,8 @@ export function fanOut(log: Logger): Plugin<Context> {
     const key = keyOf(args);
     const compose = (value: unknown): Promise<Message> =>
       typeof value === 'object' && value !== null
-        ? messageOf(value, key, () => write(args, value, log))
-        : write(args, value, log);
+        ? messageOf(value, key, () => write(execute, args, value, log))
+        : write(execute, args, value, log);
     return new Subscription(source[Symbol.asyncIterator](), compose, (error) => disclose(error, log, requestId));
   }
   return { onSubscribe: ({ setSubscribeFn }) => setSubscribeFn(subscribe) };
@@ -116,7 +116,7 @@ export function fanOut(log: Logger): Plugin<Context> {
  * @throws GraphQLError UNAVAILABLE where the database stays away: whoever was sent that in place of the value would take the
  * value for had, and has to come back for it.
  */
-async function write(args: ExecutionArgs, rootValue: unknown, log: Logger): Promise<Message> {
+async function write(execute: Execute, args: ExecutionArgs, rootValue: unknown, log: Logger): Promise<Message> {
   const context = args.contextValue as Context;
   const text = logText(args, rootValue);
   if (text !== null) return { text, position: (rootValue as LogBatch).position };

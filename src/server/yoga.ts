@@ -3,6 +3,7 @@ import { createYoga, type Plugin, type YogaServerInstance } from 'graphql-yoga';
 import type { Logger } from 'pino';
 import type { Context } from '../graphql/context.js';
 import { disclose, discloseErrors } from './failure.js';
+import { executeBy, executor } from './execute.js';
 import { fanOut, type Subscription } from './fanout.js';
 import { keepJournal } from './journal.js';
 import { hideSchema } from './introspection.js';
@@ -38,14 +39,16 @@ interface Parts {
 
 /** The one way by which the operations of all transports are parsed, validated and executed. */
 export function yogaOf({ schema, log, gates, maxCost, subscriptions, introspection, plugins }: Parts): Yoga {
+  const execute = executor();
   return createYoga<Context>({
     schema,
     graphqlEndpoint: PATH,
     // The one that comes first is within those that come after: they hear what it refuses.
     plugins: [
+      executeBy(execute),
       introspection ? {} : hideSchema(),
       shedLoad(gates, log),
-      fanOut(log),
+      fanOut(execute, log),
       limitOperations({ ...OPERATION_LIMITS, cost: maxCost }),
       limitSubscriptions(subscriptions),
       discloseErrors(log),

@@ -1,0 +1,146 @@
+import { execute as interpret, GraphQLError, parse, validate, type ExecutionResult } from 'graphql';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Context } from '../../src/graphql/context.js';
+import { maskError } from '../../src/graphql/errors.js';
+import { encodeId, newId } from '../../src/domain/id.js';
+import { buildSchema } from '../../src/graphql/schema.js';
+import { executor } from '../../src/server/execute.js';
+import { transitionSession } from '../../src/store/conversation.js';
+import { appendEvents } from '../../src/store/event.js';
+import { openStore, type TestStore } from '../support/store.js';
+
+const schema = buildSchema();
+let opened: TestStore;
+let context: Context;
+
+beforeAll(async () => {
+  opened = await openStore();
+  const { store, caller, start } = opened;
+  context = { store, caller, holder: 'tester', requestId: 'test' };
+  for (let index = 0; index < 3; index++) {
+    const conversation = { platform: 'test', externalId: `thread ${index}` };
+    const { id: sessionId } = await start(caller, { conversation, externalId: `session ${index}` });
+    await appendEvents(store, caller, { sessionId, events: [{ type: 'PROGRESS', level: 'INFO', data: { index } }] });
+    await transitionSession(store, caller, { conversation, trigger: 'PLAN_TO_EXECUTE' });
+  }
+});
+afterAll(() => opened[Symbol.asyncDispose]());
+
+const compiled = executor({ often: 1 });
+
+/** What both ways answer, errors as callers see them. */
+async function both(source: string, variableValues: Record<string, unknown> = {}) {
+  const document = parse(source);
+  expect(validate(schema, document)).toEqual([]);
+  const args = { schema, document, variableValues };
+  const told = ({ errors, ...result }: ExecutionResult) =>
+    JSON.stringify(errors ? { errors: errors.map((error) => maskError(error)), ...result } : result);
+  return {
+    compiled: told(await compiled({ ...args, contextValue: { ...context } })),
+    interpreted: told(await interpret({ ...args, contextValue: { ...context } })),
+  };
+}
+
+const UNKNOWN = encodeId('Session', newId());
+
+describe('a compiled document', () => {
+  it.each<[what: string, source: string, variables?: Record<string, unknown>]>([
+    [
+      'fields of one row',
+      '{ session(by: { externalId: "session 1" }) { id state startedAt version isOpen run { id } } }',
+    ],
+    [
+      'lists in lists',
+      '{ sessions { nodes { id children { edges { cursor node { id parent { id } } } } } pageInfo { endCursor } totalCount } }',
+    ],
+    ['documents of events', '{ sessions(first: 2) { nodes { parent { events { nodes { data } totalCount } } } } }'],
+    [
+      'one relation under two names',
+      '{ sessions { nodes { a: events(first: 1) { nodes { id } } b: events(last: 1) { nodes { id data } } } } }',
+    ],
+    [
+      'the same entries by two ways',
+      '{ sessions { nodes { events(first: 1) { nodes { id } } } edges { node { b: events(last: 1) { nodes { id } } } } } }',
+    ],
+    [
+      'fragments',
+      'query { sessions { nodes { ...A ... on Session { parent { ...A } } } } } fragment A on Session { id conversation { externalId } }',
+    ],
+    [
+      'what is skipped',
+      'query ($no: Boolean!) { sessions { nodes { ...A @skip(if: $no) parent @include(if: $no) { id } } } } fragment A on Session { id state }',
+      { no: true },
+    ],
+    [
+      'what is not skipped',
+      'query ($no: Boolean!) { sessions { nodes { ...A @skip(if: $no) ...A } } } fragment A on Session { id state }',
+      { no: false },
+    ],
+    ['types that are found out', '{ nodes(ids: ["x"]) { id } project: viewer { __typename project { id slug } } }'],
+    ['nothing', `{ session(by: { id: "${UNKNOWN}" }) { id } node(id: "x") { id ... on Session { state } } }`],
+    ['variables by default', 'query ($first: Int = 2) { sessions(first: $first) { nodes { id } } }'],
+    [
+      'a chain',
+      '{ session(by: { externalId: "session 0" }) { children { nodes { chain { id chainIndex } chainRoot { id } } } } }',
+    ],
+    [
+      'what heartbeats say',
+      '{ sessions { nodes { activity contextPercent liveness { lastActivityAt policy { stallAfterSeconds } } } } }',
+    ],
+  ])('answers as GraphQL itself: %s', async (_what, source, variables) => {
+    const answers = await both(source, variables);
+    expect(JSON.parse(answers.compiled)).not.toHaveProperty('errors');
+    expect(answers.compiled).toBe(answers.interpreted);
+  });
+
+  it.each<[what: string, source: string, variables?: Record<string, unknown>]>([
+    ['a refusal', '{\n  sessions(first: -1) { nodes { id } }\n}'],
+    ['a refusal within a list', '{ sessions { nodes {\r\n id events(first: 501) { nodes { id } } } } }'],
+    [
+      'a refused mutation',
+      `mutation { endSession(input: { sessionId: "${UNKNOWN}", reason: FINISHED }) { session { id } } }`,
+    ],
+    [
+      'two refusals beside an answer',
+      '{ viewer { name } a: sessions(first: -1) { totalCount nodes { id } } b: sessions(last: -2) { nodes { id } } }',
+    ],
+    ['a variable of the wrong kind', 'query ($by: SessionRef!) { session(by: $by) { id } }', { by: { externalId: 7 } }],
+    ['a variable that is missing', 'query ($by: SessionRef!) { session(by: $by) { id } }', {}],
+    [
+      'a variable that is none of an enum',
+      'query ($s: [LifecycleState!]) { sessions(filter: { states: $s }) { nodes { id } } }',
+      { s: ['ASLEEP'] },
+    ],
+    [
+      'a number beyond 53 bits',
+      'query ($p: SafeInt!) { session(by: { externalId: "x" }) { replay(toSequence: $p) { state } } }',
+      { p: 2 ** 60 },
+    ],
+  ])('fails as with GraphQL itself: %s', async (_what, source, variables) => {
+    const answers = await both(source, variables);
+    expect(JSON.parse(answers.compiled)).toHaveProperty('errors');
+    expect(answers.compiled).toBe(answers.interpreted);
+  });
+
+  it('is made of one that comes often, and not of one that comes now and then', async () => {
+    const execute = executor({ often: 3 });
+    const document = parse('{ viewer { name } }');
+    const shapes: boolean[] = [];
+    for (let count = 0; count < 4; count++) {
+      const { data } = await execute({ schema, document, contextValue: { ...context } });
+      // GraphQL's own executor makes objects without a prototype.
+      shapes.push(Object.getPrototypeOf(data) !== null);
+    }
+    expect(shapes).toEqual([false, false, true, true]);
+  });
+
+  it('hands on errors as those of GraphQL', async () => {
+    const { errors } = await compiled({
+      schema,
+      document: parse('{ sessions(first: -1) { nodes { id } } }'),
+      contextValue: { ...context },
+    });
+    expect(errors?.[0]).toBeInstanceOf(GraphQLError);
+    expect(errors?.[0]?.originalError).toMatchObject({ code: 'VALIDATION' });
+  });
+});
