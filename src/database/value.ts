@@ -24,9 +24,18 @@ export function encode(value: unknown): string | Buffer | null {
   if (value === null || value === undefined) return null;
   if (typeof value === 'number' || typeof value === 'bigint' || typeof value === 'boolean') return String(value);
   if (value instanceof Date) return value.toISOString();
-  if (Array.isArray(value)) return `{${value.map(encodeElement).join(',')}}`;
+  if (Array.isArray(value)) return encodeList(value);
   if (ArrayBuffer.isView(value)) return Buffer.from(value.buffer, value.byteOffset, value.byteLength);
   return JSON.stringify(value);
+}
+
+function encodeList(values: readonly unknown[]): string {
+  if (values.every((value) => typeof value === 'string' || value === null || Number.isFinite(value))) {
+    const json = JSON.stringify(values);
+    // Without an escape both write alike, and the whole at once costs a fraction of its elements one by one.
+    if (!json.includes('\\')) return `{${json.slice(1, -1)}}`;
+  }
+  return `{${values.map(encodeElement).join(',')}}`;
 }
 
 function encodeElement(value: unknown): string {

@@ -1,10 +1,9 @@
-// The plain append, of which the log need hear nothing but the events themselves: one statement that is its own
-// transaction. The locks on the session and on the project are held for no round trip, however busy this process is.
-import { Prisma, type Event } from '../database/client.js';
+// The plain append, of which the log need hear nothing but the events themselves: those of several sessions in one statement
+// that is its own transaction. The locks on the sessions and on the project are held for no round trip, however busy this
+// process is.
+import { Prisma, type Database, type Event } from '../database/client.js';
 import { isMisfit } from './conflict.js';
-import { DRAFT_FIELDS, inputOf, place, PLACE_INPUT, type Placed } from './log.js';
-import { retrying } from './retry.js';
-import type { Caller, Store } from './store.js';
+import { complete, inserting } from './log.js';
 
 export interface PlainAppend {
   sessionId: string;
@@ -15,50 +14,88 @@ export interface PlainAppend {
 }
 
 /**
- * Writes the events, as a sign of life, and answers with the position of the last one. Null, and nothing is written, where
- * there is more to it: the session is not steady, or an event is there already, or its cause is not.
- * @throws UnavailableError
+ * Writes the events, as signs of life, and answers with the position of the last one of each append; no two of one session.
+ * Null, and nothing of it is written, where there is more to it: the session is not steady, or somebody else has it locked,
+ * or one of its events is there already; and of all of them where a cause is not there, or a key has just been brought.
  */
-export async function appendPlain(store: Store, { projectId }: Caller, append: PlainAppend): Promise<bigint | null> {
-  const position = await retrying(store, () => write(store, projectId, append));
-  if (position !== null) store.bus.announce(projectId, Number(position));
-  return position;
-}
-
-async function write(store: Store, projectId: string, append: PlainAppend): Promise<bigint | null> {
-  const { sessionId, events, contextPercent } = append;
-  // The session is locked first, as everybody does who decides by what its log says. The pulse is judged as it stands when
-  // it is locked: whoever moved the session meanwhile has told it. A key that somebody else has just brought is not seen
-  // here, but by the index.
-  const placed = await store.database.writer.$queryRaw<Placed[]>`
+export async function writePlain(
+  database: Database,
+  projectId: string,
+  appends: readonly PlainAppend[],
+): Promise<(bigint | null)[]> {
+  const drafts = appends.flatMap(({ events }) => events);
+  // The sessions are locked first, as everybody does who decides by what their logs say. Those that are locked already are
+  // left out: one slow transaction holds up its own session's appends, and no others. A pulse is judged as it stands when it
+  // is locked: whoever moved the session meanwhile has told it. A key that somebody else has just brought is not seen here,
+  // but by the index.
+  const [placed] = await database.writer.$queryRaw<Placed[]>`
     WITH session AS MATERIALIZED (
-      SELECT s.id, s.run_id, s.conversation_id FROM sessions s
-      WHERE s.project_id = ${projectId}::uuid AND s.id = ${sessionId}::uuid ${unlessKnown(projectId, append)}
-      FOR NO KEY UPDATE
-    ), input AS MATERIALIZED (
-      SELECT i.*, s.run_id, s.conversation_id
-      FROM json_to_recordset(${inputOf(events)}::json) AS i (${DRAFT_FIELDS}) CROSS JOIN session s
+      SELECT s.id, s.run_id, s.conversation_id, a.count, a.context, a.ordinal
+      FROM unnest(${appends.map(({ sessionId }) => sessionId)}::uuid[], ${appends.map(({ events }) => events.length)}::int[],
+        ${appends.map(({ contextPercent }) => contextPercent)}::float8[])
+        WITH ORDINALITY AS a (session_id, count, context, ordinal)
+      JOIN sessions s ON s.project_id = ${projectId}::uuid AND s.id = a.session_id ${unlessKnown(projectId, drafts)}
+      ORDER BY s.id FOR NO KEY UPDATE OF s SKIP LOCKED
     ), counted AS (
-      UPDATE pulses p SET event_sequence = p.event_sequence + ${events.length}, watched = true, last_activity_at = now(),
-        context_percent = coalesce(${contextPercent}::float8, p.context_percent),
-        recorded_context = coalesce(${contextPercent}::float8, p.recorded_context)
-      WHERE p.project_id = ${projectId}::uuid AND p.session_id = (SELECT s.id FROM session s) AND p.steady
-      RETURNING p.session_id, p.event_sequence - ${events.length} AS base
+      UPDATE pulses p SET event_sequence = p.event_sequence + s.count, watched = true, last_activity_at = now(),
+        context_percent = coalesce(s.context, p.context_percent),
+        recorded_context = coalesce(s.context, p.recorded_context)
+      FROM session s WHERE p.project_id = ${projectId}::uuid AND p.session_id = s.id AND p.steady
+      RETURNING s.*, p.event_sequence - s.count AS base
+    ), total AS MATERIALIZED (
+      SELECT sum(count) AS count FROM counted
     ), head AS (
-      UPDATE projects SET log_position = log_position + ${events.length}
-      WHERE id = ${projectId}::uuid AND EXISTS (SELECT FROM counted)
-      RETURNING id AS project_id, log_position - ${events.length} AS base
-    ), ${PLACE_INPUT}`.catch((error: unknown) => {
+      UPDATE projects p SET log_position = p.log_position + t.count FROM total t
+      WHERE p.id = ${projectId}::uuid AND t.count > 0
+      RETURNING p.log_position - t.count AS base
+    ), called AS MATERIALIZED (
+      SELECT c.*, (h.base + sum(c.count) OVER (ORDER BY c.ordinal) - c.count)::bigint AS head
+      FROM counted c CROSS JOIN head h
+    ), placed AS (
+      ${inserting(projectId, drafts, AS_ITS_SESSION)}
+    )
+    SELECT now()::timestamptz(3) AS "recordedAt",
+      json_agg(json_build_array(ordinal, head, base, run_id, conversation_id))::text AS "calls"
+    FROM called`.catch((error: unknown) => {
     if (isMisfit(error)) return [];
     throw error;
   });
-  return place(events, placed);
+  const positions = new Array<bigint | null>(appends.length).fill(null);
+  for (const [ordinal, head, base, runId, conversationId] of JSON.parse(placed?.calls ?? '[]') as Call[]) {
+    const events = appends[ordinal - 1]?.events ?? [];
+    const recordedAt = placed?.recordedAt ?? new Date(NaN);
+    for (const [index, event] of events.entries()) {
+      const [position, sequence] = [BigInt(head + index + 1), BigInt(base + index + 1)];
+      complete(event, { position, sequence, runId, conversationId, recordedAt });
+    }
+    positions[ordinal - 1] = BigInt(head + events.length);
+  }
+  return positions;
 }
 
-function unlessKnown(projectId: string, { sessionId, events }: PlainAppend): Prisma.Sql {
-  const keys = events.flatMap(({ dedupeKey }) => dedupeKey ?? []);
-  if (keys.length === 0) return Prisma.empty;
+interface Placed {
+  recordedAt: Date;
+  /** `Call`s as JSON; null where there are none. */
+  calls: string | null;
+}
+
+/** What an append was given: by its place among all, from 1 on, its positions and its sequences come after `head` and `base`. */
+type Call = [ordinal: number, head: number, base: number, runId: string | null, conversationId: string | null];
+
+/** An append's events are of one session, whose run and conversation are theirs. */
+const AS_ITS_SESSION = {
+  position: Prisma.sql`c.head + i.nth`,
+  runId: Prisma.sql`c.run_id`,
+  conversationId: Prisma.sql`c.conversation_id`,
+  from: Prisma.sql`JOIN called c ON c.id = i.session_id`,
+};
+
+function unlessKnown(projectId: string, drafts: readonly Event[]): Prisma.Sql {
+  const keyed = drafts.filter(({ dedupeKey }) => dedupeKey !== null);
+  if (keyed.length === 0) return Prisma.empty;
   return Prisma.sql`AND NOT EXISTS (
-    SELECT FROM events e
-    WHERE e.project_id = ${projectId}::uuid AND e.session_id = ${sessionId}::uuid AND e.dedupe_key = ANY (${keys}::text[]))`;
+        SELECT FROM unnest(${keyed.map(({ sessionId }) => sessionId)}::uuid[],
+          ${keyed.map(({ dedupeKey }) => dedupeKey)}::text[]) AS k (session_id, dedupe_key)
+        JOIN events e ON e.project_id = ${projectId}::uuid AND e.session_id = k.session_id AND e.dedupe_key = k.dedupe_key
+        WHERE k.session_id = s.id)`;
 }

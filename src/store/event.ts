@@ -4,7 +4,6 @@ import { checkEvent, type EventLevel, type ReportedEvent } from '../domain/event
 import { encodeId } from '../domain/id.js';
 import { checkCount, EVENTS_MAX_PER_CALL, Issues } from '../domain/limits.js';
 import { replay } from '../domain/replay.js';
-import { appendPlain } from './append.js';
 import { lockSession, moveSession, refuseEnded } from './lifecycle.js';
 import { draft, type NewEvent, type Subject } from './log.js';
 import { EVENTS } from './row.js';
@@ -26,8 +25,8 @@ export interface AppendEventsInput {
  * the session's end, since what it asks for has been done.
  */
 export async function appendEvents(store: Store, caller: Caller, input: AppendEventsInput): Promise<Appended> {
-  checkAppend(input.events, store.now());
-  return (await appendAtOnce(store, caller, input)) ?? (await appendLocked(store, caller, input));
+  const bytes = checkAppend(input.events, store.now());
+  return (await appendAtOnce(store, caller, input, bytes)) ?? (await appendLocked(store, caller, input));
 }
 
 interface Appended {
@@ -35,11 +34,12 @@ interface Appended {
   position: bigint;
 }
 
-/** The ordinary append, in one statement; null, and nothing is done, where it takes more to tell what is right. */
+/** The ordinary append, in one statement with others; null, and nothing is done, where it takes more to tell what is right. */
 async function appendAtOnce(
   store: Store,
   caller: Caller,
   { sessionId, events }: AppendEventsInput,
+  bytes: number,
 ): Promise<Appended | null> {
   // Its run and conversation are the statement's to find.
   const session = { id: sessionId, runId: null, conversationId: null };
@@ -50,7 +50,7 @@ async function appendAtOnce(
     drafts.push(add((fields) => draft(caller.projectId, fields), session, event, known));
   }
   const contextPercent = contextTold(drafts);
-  const position = await appendPlain(store, caller, { sessionId, events: drafts, contextPercent });
+  const position = await store.appends(caller.projectId).put({ sessionId, events: drafts, contextPercent }, bytes);
   return position === null ? null : { events: drafts, position };
 }
 
@@ -90,7 +90,8 @@ async function keepContext(tx: Transaction, sessionId: string, added: readonly E
 
 /** What the events tell of the context; null where nothing. */
 function contextTold(events: readonly Event[]): number | null {
-  return replay(events.map(({ type, data }) => ({ type, data, sequence: 0n }))).contextPercent;
+  const telling = events.filter(({ type }) => type === 'CONTEXT_WINDOW_UPDATED');
+  return replay(telling.map(({ type, data }) => ({ type, data, sequence: 0n }))).contextPercent;
 }
 
 /** Events of a session by their keys; what has no key is known to nobody. */
@@ -132,10 +133,13 @@ async function requireCauses(tx: Transaction, events: readonly EventInput[]): Pr
   if (missing) throw new NotFoundError({ kind: 'Event', ref: encodeId('Event', missing) });
 }
 
-function checkAppend(events: readonly EventInput[], now: Date): void {
+/** Answers with the bytes of what they hold. */
+function checkAppend(events: readonly EventInput[], now: Date): number {
   const issues = new Issues();
   checkCount(issues, 'input.events', events, EVENTS_MAX_PER_CALL);
   issues.throwIfAny();
-  for (const [index, event] of events.entries()) checkEvent(issues, `input.events.${index}`, event, now);
+  let bytes = 0;
+  for (const [index, event] of events.entries()) bytes += checkEvent(issues, `input.events.${index}`, event, now);
   issues.throwIfAny();
+  return bytes;
 }

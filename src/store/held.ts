@@ -4,7 +4,7 @@ import { Prisma } from '../database/client.js';
 import type { LifecycleState } from '../domain/session.js';
 import type { Evidence } from '../domain/verdict.js';
 import { entering, moveEvent, TOLD } from './lifecycle.js';
-import { draft, DRAFT_FIELDS, inputOf, PLACED, type NewEvent } from './log.js';
+import { draft, inserting, type NewEvent } from './log.js';
 import { retrying } from './retry.js';
 import type { Store } from './store.js';
 import type { Found } from './suspect.js';
@@ -35,30 +35,37 @@ export const eventOfMove = ({ session, action, to, evidence }: Move): NewEvent =
  */
 export async function moveHeld(store: Store, projectId: string, moves: readonly Move[]): Promise<string[]> {
   if (moves.length === 0) return [];
-  const events = inputOf(moves.map((move) => draft(projectId, eventOfMove(move))));
+  const events = moves.map((move) => draft(projectId, eventOfMove(move)));
   const [{ ids, position }] = await retrying(store, () =>
     store.database.writer.$transaction(
       (db) => db.$queryRawAndCommit<[Ids[0] & { position: bigint | null }]>`
       WITH ${moveSuspects(projectId, moves)}, counted AS (
         UPDATE pulses p SET ${TOLD}, event_sequence = p.event_sequence + 1
         FROM s WHERE p.project_id = s.project_id AND p.session_id = s.id
-        RETURNING p.session_id, p.event_sequence - 1 AS base
-      ), input AS MATERIALIZED (
-        SELECT row_number() OVER (ORDER BY i.ordinal)::int AS ordinal, i.id, i.session_id, s.run_id, s.conversation_id,
-          i.type, i.name, i.level, i.tool_name, i.data, i.metadata, i.cause_id, i.dedupe_key, i.occurred_at
-        FROM json_to_recordset(${events}::json) AS i (${DRAFT_FIELDS}) JOIN s ON s.id = i.session_id
+        RETURNING p.session_id, p.event_sequence - 1 AS base, s.run_id, s.conversation_id
       ), head AS (
         UPDATE projects SET log_position = log_position + (SELECT count(*) FROM counted)
         WHERE id = ${projectId}::uuid AND EXISTS (SELECT FROM counted)
-        RETURNING id AS project_id, log_position - (SELECT count(*) FROM counted) AS base
-      ), ${PLACED}
-      SELECT json_agg(session_id)::text AS "ids", max(position) AS "position" FROM placed`,
+        RETURNING log_position - (SELECT count(*) FROM counted) AS base
+      ), placed AS (
+        ${inserting(projectId, events, OF_THE_HELD)}
+      )
+      SELECT json_agg(c.session_id)::text AS "ids", max(h.base) + count(*) AS "position"
+      FROM counted c CROSS JOIN head h`,
       { timeoutMs: VERDICT_MAX_MS },
     ),
   );
   if (position !== null) store.bus.announce(projectId, Number(position));
   return idsOf(ids);
 }
+
+/** One event of each: in the order of all, without those that are not held. */
+const OF_THE_HELD = {
+  position: Prisma.sql`h.base + row_number() OVER (ORDER BY i.ordinal)`,
+  runId: Prisma.sql`c.run_id`,
+  conversationId: Prisma.sql`c.conversation_id`,
+  from: Prisma.sql`CROSS JOIN head h JOIN counted c ON c.session_id = i.session_id`,
+};
 
 /** Begins a statement: moves those that can be held, and has them as they stand then as `s`. */
 export const moveSuspects = (projectId: string, moves: readonly Move[]): Prisma.Sql => Prisma.sql`

@@ -36,24 +36,8 @@ export interface Remembered {
   answer: object;
 }
 
-// JSON writes it as null: the time of an event that is not told, which the statement then gives.
+/** The time of an event that is not told: the statement that writes it gives it one. */
 const UNTOLD = new Date(NaN);
-
-/** What the events were given, in their order. As JSON in one row, which costs less than as many rows. */
-export interface Placed {
-  recordedAt: Date;
-  /** Null where nothing was written. */
-  rows: string | null;
-}
-
-type Row = [
-  position: number,
-  sequence: number | null,
-  runId: string | null,
-  conversationId: string | null,
-  occurredAtMs: number,
-  sizeBytes: number,
-];
 
 /** The row of an event that is about to be written. Position, sequence and times are set by `writeLog`. */
 export function draft(projectId: string, event: NewEvent): Event {
@@ -80,73 +64,77 @@ export function draft(projectId: string, event: NewEvent): Event {
   };
 }
 
-/** Drafts as JSON that a statement reads as rows of `DRAFT_FIELDS`, and of `run_id` and `conversation_id`. */
-export function inputOf(events: readonly Event[]): string {
-  const rows = events.map((event, index) => ({
-    ordinal: index + 1,
-    id: event.id,
-    session_id: event.sessionId,
-    run_id: event.runId,
-    conversation_id: event.conversationId,
-    type: event.type,
-    name: event.name,
-    level: event.level,
-    tool_name: event.toolName,
-    data: event.data,
-    metadata: event.metadata,
-    cause_id: event.causeId,
-    dedupe_key: event.dedupeKey,
-    occurred_at: event.occurredAt,
-  }));
-  return JSON.stringify(rows);
+/** Where a statement finds what its events `i` are given, in the rows `c` of their sessions and otherwise. */
+interface Source {
+  position: Prisma.Sql;
+  runId: Prisma.Sql;
+  conversationId: Prisma.Sql;
+  from: Prisma.Sql;
 }
 
-export const DRAFT_FIELDS = Prisma.raw(`
-  ordinal int, id uuid, session_id uuid, type event_type, name text, level event_level, tool_name text, data json,
-  metadata json, cause_id uuid, dedupe_key text, occurred_at timestamptz`);
-
-/** Inserts a statement's `input` at the places that `head` has taken in the log, and `counted` in the sessions. */
-export const PLACED = Prisma.sql`placed AS (
-      INSERT INTO events (
+/**
+ * The part of a statement that inserts drafts: each has its place among those of its session as `i.nth`, after
+ * `c.base`, and among all as `i.ordinal`. Notes the sizes of the drafts.
+ */
+export function inserting(projectId: string, drafts: readonly Event[], source: Source): Prisma.Sql {
+  const data = drafts.map((event) => JSON.stringify(event.data));
+  const metadata = drafts.map((event) => JSON.stringify(event.metadata));
+  for (const [index, event] of drafts.entries()) {
+    event.sizeBytes = Buffer.byteLength(data[index] ?? '') + Buffer.byteLength(metadata[index] ?? '');
+  }
+  // As columns, each of them one text: as JSON of all rows it costs PostgreSQL twice as much to read. The answer of such a
+  // statement is what the sessions were given: what follows from it is not worth a row for each event.
+  return Prisma.sql`INSERT INTO events (
         project_id, position, id, session_id, sequence, run_id, conversation_id, type, name, level, tool_name, data,
         metadata, cause_id, dedupe_key, occurred_at, size_bytes)
-      SELECT h.project_id, h.base + i.ordinal, i.id, i.session_id,
-        c.base + row_number() OVER (PARTITION BY i.session_id ORDER BY i.ordinal), i.run_id, i.conversation_id, i.type,
-        i.name, i.level, i.tool_name, i.data::jsonb, i.metadata::jsonb, i.cause_id, i.dedupe_key,
-        least(i.occurred_at, now()), octet_length(i.data::text) + octet_length(i.metadata::text)
-      FROM input i CROSS JOIN head h LEFT JOIN counted c ON c.session_id = i.session_id
-      ORDER BY i.ordinal
-      RETURNING position, session_id, sequence, run_id, conversation_id, occurred_at, size_bytes
-    )`;
+      SELECT ${projectId}::uuid, ${source.position}, i.id, i.session_id, c.base + i.nth, ${source.runId},
+        ${source.conversationId}, i.type, i.name, i.level, i.tool_name, i.data, i.metadata, i.cause_id, i.dedupe_key,
+        least(i.occurred_at, now()), i.size_bytes
+      FROM unnest(${drafts.map(({ id }) => id)}::uuid[], ${column(drafts, 'sessionId')}::uuid[],
+        ${column(drafts, 'runId')}::uuid[], ${column(drafts, 'conversationId')}::uuid[], ${ranks(drafts)}::int[],
+        ${column(drafts, 'type')}::event_type[], ${column(drafts, 'name')}::text[],
+        ${column(drafts, 'level')}::event_level[], ${column(drafts, 'toolName')}::text[], ${jsonColumn(data)}::jsonb[],
+        ${jsonColumn(metadata)}::jsonb[], ${column(drafts, 'causeId')}::uuid[], ${column(drafts, 'dedupeKey')}::text[],
+        ${times(drafts)}::timestamptz[], ${drafts.map(({ sizeBytes }) => sizeBytes)}::int[]) WITH ORDINALITY
+        AS i (id, session_id, run_id, conversation_id, nth, type, name, level, tool_name, data, metadata, cause_id,
+          dedupe_key, occurred_at, size_bytes, ordinal)
+      ${source.from}`;
+}
 
-/** Ends a statement: inserts its `input`, and tells of each event what `place` has to know. */
-export const PLACE_INPUT = Prisma.sql`${PLACED}
-    SELECT now()::timestamptz(3) AS "recordedAt", json_agg(json_build_array(position, sequence, run_id, conversation_id,
-      round(extract(epoch FROM occurred_at) * 1000), size_bytes) ORDER BY position)::text AS "rows"
-    FROM placed`;
+type TextField =
+  'sessionId' | 'runId' | 'conversationId' | 'type' | 'name' | 'level' | 'toolName' | 'causeId' | 'dedupeKey';
 
-/** Completes the drafts with what they were given, and answers with the position of the last; null where none was written. */
-export function place(events: readonly Event[], [placed]: readonly Placed[]): bigint | null {
-  if (!placed?.rows) return null;
-  const { recordedAt } = placed;
-  const rows = JSON.parse(placed.rows) as Row[];
-  let last = 0n;
-  for (const [index, event] of events.entries()) {
-    const row = rows[index];
-    if (!row) throw new Error('an event that was written has no place');
-    const [position, sequence, runId, conversationId, occurredAtMs, sizeBytes] = row;
-    last = BigInt(position);
-    Object.assign(event, {
-      position: last,
-      sequence: sequence === null ? null : BigInt(sequence),
-      runId,
-      conversationId,
-      occurredAt: new Date(occurredAtMs),
-      recordedAt,
-      sizeBytes,
-    } satisfies Partial<Event>);
-  }
-  return last;
+const column = (drafts: readonly Event[], field: TextField) => unlessEmpty(drafts.map((event) => event[field]));
+
+const times = (drafts: readonly Event[]) =>
+  unlessEmpty(drafts.map(({ occurredAt }) => (isTold(occurredAt) ? occurredAt : null)));
+
+const isTold = (instant: Date): boolean => !Number.isNaN(instant.getTime());
+
+/** To `unnest`, what is missing at the end of a list is null. */
+const unlessEmpty = <T>(values: (T | null)[]): (T | null)[] => (values.some((value) => value !== null) ? values : []);
+
+/** For each draft, which of its session's it is, from 1 on. */
+function ranks(drafts: readonly Event[]): number[] {
+  const counts = new Map<string | null, number>();
+  return drafts.map(({ sessionId }) => {
+    const rank = (counts.get(sessionId) ?? 0) + 1;
+    counts.set(sessionId, rank);
+    return rank;
+  });
+}
+
+/** Texts of JSON hold no raw control characters, so that JSON escapes what PostgreSQL's arrays do, and alike. */
+const jsonColumn = (texts: readonly string[]): string => `{${JSON.stringify(texts).slice(1, -1)}}`;
+
+/** Completes a draft that was written: the earlier one of its own time and of `recordedAt` is when it happened. */
+export function complete(
+  event: Event,
+  given: Pick<Event, 'position' | 'sequence' | 'runId' | 'conversationId' | 'recordedAt'>,
+): void {
+  const { occurredAt } = event;
+  Object.assign(event, given);
+  if (!(occurredAt < given.recordedAt)) event.occurredAt = given.recordedAt;
 }
 
 /**
@@ -162,36 +150,77 @@ export async function writeLog(
 ): Promise<bigint> {
   const { key = null, mutation = null, inputHash = null, answer = null } = remembered ?? {};
 
+  const counts = countBySession(events);
+
   // Locks: the sessions' pulses by id, then the project, which therefore waits for nobody while it is held. Both updates
   // see the newest row, since each finds it through the lock that it waited for.
-  const placed = await db.$queryRawAndCommit<Placed[]>`
-    WITH input AS MATERIALIZED (
-      SELECT * FROM json_to_recordset(${inputOf(events)}::json) AS i (run_id uuid, conversation_id uuid, ${DRAFT_FIELDS})
-    ), pulse AS MATERIALIZED (
-      SELECT p.session_id FROM pulses p
-      WHERE p.project_id = ${projectId}::uuid AND p.session_id IN (SELECT i.session_id FROM input i)
-      ORDER BY p.session_id FOR NO KEY UPDATE
+  const [placed] = await db.$queryRawAndCommit<Placed[]>`
+    WITH pulse AS MATERIALIZED (
+      SELECT p.session_id, n.count
+      FROM unnest(${[...counts.keys()]}::uuid[], ${[...counts.values()]}::int[]) AS n (session_id, count)
+      JOIN pulses p ON p.project_id = ${projectId}::uuid AND p.session_id = n.session_id
+      ORDER BY p.session_id FOR NO KEY UPDATE OF p
     ), counted AS (
       UPDATE pulses p SET
         event_sequence = p.event_sequence + n.count,
         watched = p.watched OR p.session_id = ANY (${[...alive]}::uuid[]),
         last_activity_at = CASE WHEN p.session_id = ANY (${[...alive]}::uuid[]) THEN now() ELSE p.last_activity_at END
-      FROM (SELECT session_id, count(*) AS count FROM input JOIN pulse USING (session_id) GROUP BY session_id) n
+      FROM pulse n
       WHERE p.project_id = ${projectId}::uuid AND p.session_id = n.session_id
       RETURNING p.session_id, p.event_sequence - n.count AS base
     ), head AS (
       UPDATE projects SET log_position = log_position + ${events.length}
       WHERE id = ${projectId}::uuid AND (SELECT count(*) FROM counted) >= 0
-      RETURNING id AS project_id, log_position - ${events.length} AS base
+      RETURNING log_position - ${events.length} AS base
     ), remembered AS (
       INSERT INTO idempotency_keys (project_id, key, mutation, input_hash, answer, position)
       SELECT ${projectId}::uuid, ${key}, ${mutation}, ${inputHash}, ${JSON.stringify(answer)}::jsonb,
         base + ${events.length}
       FROM head WHERE ${key}::text IS NOT NULL
-    ), ${PLACE_INPUT}`;
-  const last = place(events, placed);
-  if (last === null) throw new Error('the log of a project that is not there was written');
-  return last;
+    ), placed AS (
+      ${inserting(projectId, events, AS_TOLD)}
+    )
+    SELECT now()::timestamptz(3) AS "recordedAt", h.base,
+      (SELECT json_object_agg(c.session_id, c.base) FROM counted c)::text AS "sequences"
+    FROM head h`;
+  if (!placed) throw new Error('the log of a project that is not there was written');
+  const { base, recordedAt } = placed;
+  const sequences = new Map(Object.entries(JSON.parse(placed.sequences ?? '{}') as Record<string, number>));
+  for (const [index, event] of events.entries()) {
+    const { sessionId, runId, conversationId } = event;
+    const sequence = sessionId === null ? null : (sequences.get(sessionId) ?? 0) + 1;
+    if (sessionId !== null && sequence !== null) sequences.set(sessionId, sequence);
+    complete(event, {
+      position: base + BigInt(index + 1),
+      sequence: sequence === null ? null : BigInt(sequence),
+      runId,
+      conversationId,
+      recordedAt,
+    });
+  }
+  return base + BigInt(events.length);
+}
+
+/** Of a transaction's events each knows its own run and conversation, and some have no session. */
+const AS_TOLD: Source = {
+  position: Prisma.sql`h.base + i.ordinal`,
+  runId: Prisma.sql`i.run_id`,
+  conversationId: Prisma.sql`i.conversation_id`,
+  from: Prisma.sql`CROSS JOIN head h LEFT JOIN counted c ON c.session_id = i.session_id`,
+};
+
+interface Placed {
+  recordedAt: Date;
+  /** The position before the first. */
+  base: bigint;
+  /** By session, as JSON, the sequence before the first. */
+  sequences: string | null;
+}
+
+function countBySession(events: readonly Event[]): Map<string, number> {
+  const counts = new Map<string, number>();
+  for (const { sessionId } of events) if (sessionId !== null) counts.set(sessionId, (counts.get(sessionId) ?? 0) + 1);
+  return counts;
 }
 
 /** Commits a transaction that tells the log nothing, and answers with the position of the log. */

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DomainError } from '../domain/errors.js';
 import { isRetryable, unavailable } from './conflict.js';
-import type { Store } from './store.js';
+import type { Observer } from './observer.js';
 
 // Enough for the losers of a race of fifty on one place: each round at least one of them gets through.
 const ATTEMPTS = 60;
@@ -12,7 +12,7 @@ const LONGEST_BACKOFF_MS = 100;
  * Runs `work`, which commits as a whole or not at all, again where others were in its way.
  * @throws DomainError as `work` does, UnavailableError where the database cannot be reached or is too slow.
  */
-export async function retrying<T>({ observer }: Pick<Store, 'observer'>, work: () => Promise<T>): Promise<T> {
+export async function retrying<T>({ observer }: { observer: Observer | null }, work: () => Promise<T>): Promise<T> {
   for (let attempt = 1; ; attempt++) {
     try {
       return await work();

@@ -1,13 +1,18 @@
 // What every function of this folder works with. One exported function = one transaction = one mutation or one step of
 // a worker; each takes the store and the caller in whose project it acts.
 import type { Role } from '../domain/role.js';
+import { writePlain } from './append.js';
+import { AppendQueue } from './appendQueue.js';
 import { foldSigns, keyOfSign, takePlain, type Sign, type Taken } from './beat.js';
 import { BeatBoard } from './beatBoard.js';
 import { openClock } from './clock.js';
 import { Coalescer } from './coalescer.js';
+import type { Observer } from './observer.js';
+import { retrying } from './retry.js';
 import { LogTail, type LogSource } from './tail.js';
 import { readVitals, type Vitals } from './vitals.js';
 
+export type { Observer } from './observer.js';
 export type { Vitals } from './vitals.js';
 
 export type {
@@ -34,6 +39,8 @@ export interface Store extends LogSource {
   now(): Date;
   /** The reader of a project's log: one for each project and process. */
   tail(projectId: string): LogTail;
+  /** Where a project's plain appends go together: one for each project and process. Announces them. */
+  appends(projectId: string): AppendQueue;
   /** Where heartbeats go together. */
   readonly beats: Coalescer<Sign, Taken>;
   /** The newest beats of a project's sessions: one for each project and process. */
@@ -47,18 +54,6 @@ export interface Store extends LogSource {
   settled(): Promise<void>;
   /** Answers what is under way, and ends every reader. The database and the bus stay their owner's to close. */
   close(): Promise<void>;
-}
-
-/** Hears what happens, to count it; must not throw. */
-export interface Observer {
-  /** A transaction runs again. */
-  retried(): void;
-  /** One statement takes so many heartbeats. */
-  beaten(count: number): void;
-  /** The watchdog of this process has changed so many sessions. */
-  judged(verdicts: number): void;
-  /** A chore has run for so long. */
-  done(chore: string, seconds: number, ok: boolean): void;
 }
 
 /** In whose name a call is made: its project, and the name that records carry. */
@@ -85,6 +80,7 @@ const BEATS_ALONE_AT_ONCE = 5;
 export async function createStore(source: LogSource, observer: Observer | null = null): Promise<Store> {
   const tails = new Map<string, LogTail>();
   const boards = new Map<string, BeatBoard>();
+  const queues = new Map<string, AppendQueue>();
   const clock = await openClock(source);
 
   const store: Store = {
@@ -92,6 +88,11 @@ export async function createStore(source: LogSource, observer: Observer | null =
     observer,
     subscribers: () => [...tails.values()].reduce((sum, tail) => sum + tail.followers, 0),
     now: () => clock.now(),
+    appends(projectId) {
+      const queue = queues.get(projectId) ?? openAppends({ ...source, observer }, projectId);
+      queues.set(projectId, queue);
+      return queue;
+    },
     beats: new Coalescer({
       keyOf: keyOfSign,
       fold: foldSigns,
@@ -119,10 +120,19 @@ export async function createStore(source: LogSource, observer: Observer | null =
     },
     async close() {
       clock.stop();
-      await store.beats.close();
+      await Promise.all([store.beats.close(), ...Array.from(queues.values(), (queue) => queue.close())]);
       for (const board of boards.values()) board.close();
       await Promise.all(Array.from(tails.values(), (tail) => tail.close()));
     },
   };
   return store;
+}
+
+function openAppends({ database, bus, observer }: Pick<Store, 'database' | 'bus' | 'observer'>, projectId: string) {
+  return new AppendQueue(async (appends) => {
+    const positions = await retrying({ observer }, () => writePlain(database, projectId, appends));
+    const last = positions.reduce<bigint>((most, position) => (position && position > most ? position : most), 0n);
+    if (last > 0n) bus.announce(projectId, Number(last));
+    return positions;
+  });
 }

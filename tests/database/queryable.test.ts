@@ -53,16 +53,20 @@ describe('raw rows', () => {
   test('come back as they went', async () => {
     const at = new Date('2026-01-02T03:04:05.678Z');
     const texts = ['a', '"b\\', 'c,{d}', '', null];
+    const plain = ['NULL', 'ü, {}', '', null];
     const bytes = Uint8Array.of(0, 255, 92);
     const json = JSON.stringify({ text: 'ü"\\\n' });
     const [row] = await writer.$queryRaw<unknown[]>`
       SELECT ${at}::timestamptz AS at, ${[at, null]}::timestamptz[] AS times, ${texts}::text[] AS texts,
+        ${plain}::text[] AS plain, ${[1, null, -0.5, NaN]}::float8[] AS mixed,
         ${bytes}::bytea AS bytes, ${json}::jsonb AS json, ${2n ** 62n}::int8 AS big, ${[1.5, 2]}::float8[] AS numbers,
         ${undefined}::text AS none, ${false}::boolean AS no`;
     expect(row).toEqual({
       at,
       times: [at, null],
       texts,
+      plain,
+      mixed: [1, null, -0.5, NaN],
       bytes,
       json: { text: 'ü"\\\n' },
       big: 2n ** 62n,

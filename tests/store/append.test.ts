@@ -6,7 +6,7 @@ import { endLocked, lockOpenSession, moveSession } from '../../src/store/lifecyc
 import { purgeSessions } from '../../src/store/purge.js';
 import { createRun } from '../../src/store/run.js';
 import { endSession } from '../../src/store/session.js';
-import type { Caller, Session } from '../../src/store/store.js';
+import { createStore, type Caller, type Session } from '../../src/store/store.js';
 import { transact } from '../../src/store/transaction.js';
 import { sweep } from '../../src/store/watchdog.js';
 import { race } from '../support/race.js';
@@ -253,7 +253,7 @@ describe('an append', () => {
     const session = await working(me);
     let runs = 0;
     const count = () => (runs += 1);
-    const observed = { ...store, observer: { retried: count, beaten: () => 0, judged: () => 0, done: () => 0 } };
+    const observed = await createStore(store, { retried: count, beaten: () => 0, judged: () => 0, done: () => 0 });
     const appends: Promise<unknown>[] = [];
 
     // Backwards: each of the two comes to want what the other one holds.
@@ -268,9 +268,23 @@ describe('an append', () => {
       return {};
     });
     await Promise.all(appends);
+    await observed.close();
 
     expect(runs).toBeGreaterThan(0);
     expect(typesOf(await log(me))).toEqual(['SESSION_STARTED', 'SESSION_STATE_CHANGED', 'PROGRESS', 'PROGRESS']);
+  });
+
+  test('is answered before its store is closed', async () => {
+    const me = await newCaller();
+    const session = await working(me);
+    const closing = await createStore(store);
+    const answered: string[] = [];
+
+    const appended = append(me, session, [{}], closing).then(() => answered.push('append'));
+    await closing.close().then(() => answered.push('close'));
+    await appended;
+
+    expect(answered).toEqual(['append', 'close']);
   });
 
   test('whose connection is lost is UNAVAILABLE, and is not tried again', async () => {
