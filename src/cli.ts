@@ -1,3 +1,4 @@
+import './production.js';
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { addDoctor } from './commands/doctor.js';

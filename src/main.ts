@@ -1,4 +1,5 @@
 // The server alone, configured by its environment: what a container runs. `lifeline serve` is the same, with flags.
+import './production.js';
 import { giveUp, runServer } from './process.js';
 
 await runServer().catch(giveUp);

@@ -1,4 +1,5 @@
 // A worker of a server of several processes: it does what the primary process orders, and ends with it.
+import './production.js';
 import type { Socket } from 'node:net';
 import type { Logger } from 'pino';
 import { lineBus, type Line } from './bus/line.js';
