@@ -27,7 +27,7 @@ describe('a checkpoint', () => {
     const session = await start(me);
     const workState = JSON.parse(
       '{"long": [{"b": -0, "a": 1e21}], "s": 5e-324, "10": 1, "9": {"zz": 0, "é": 1, "y": 2}}',
-    );
+    ) as unknown;
     const checkpoint = await take(me, session, { workState, metadata: { zz: 1, a: 2 } });
     const [stored] = await checkpointsOf(session);
     expect(checkpoint).toEqual(stored);
