@@ -41,12 +41,7 @@ export async function initiateHandoff(
     const session = await lockOpenSession(tx, input.sessionId);
     await refuseSecond(tx, session);
     const type = reason === 'MANUAL' ? 'MANUAL' : 'AUTOMATIC';
-    const checkpoint = await takeCheckpoint(
-      tx,
-      session,
-      { picture: input.checkpoint, work },
-      { type, trigger: 'HANDOFF' },
-    );
+    const checkpoint = await takeCheckpoint(tx, session, { picture: input.checkpoint, work, type, trigger: 'HANDOFF' });
     const given = { fromId: session.id, checkpointId: checkpoint.id, reason, note };
     const handoff = await HANDOFFS.insert(tx.db, { projectId, id: newId(), ...given });
     tx.record({ type: 'HANDOFF_CREATED', session, data: { ...named(handoff), reason, note: note ?? null } });

@@ -70,6 +70,8 @@ interface Source {
   runId: Prisma.Sql;
   conversationId: Prisma.Sql;
   from: Prisma.Sql;
+  /** Where a draft's data does not yet say all, with the size that it then has. */
+  filled?: { data: Prisma.Sql; sizeBytes: Prisma.Sql };
 }
 
 /**
@@ -82,14 +84,15 @@ export function inserting(projectId: string, drafts: readonly Event[], source: S
   for (const [index, event] of drafts.entries()) {
     event.sizeBytes = Buffer.byteLength(data[index] ?? '') + Buffer.byteLength(metadata[index] ?? '');
   }
+  const { data: filledData = Prisma.sql`i.data`, sizeBytes = Prisma.sql`i.size_bytes` } = source.filled ?? {};
   // As columns, each of them one text: as JSON of all rows it costs PostgreSQL twice as much to read. The answer of such a
   // statement is what the sessions were given: what follows from it is not worth a row for each event.
   return Prisma.sql`INSERT INTO events (
         project_id, position, id, session_id, sequence, run_id, conversation_id, type, name, level, tool_name, data,
         metadata, cause_id, dedupe_key, occurred_at, size_bytes)
       SELECT ${projectId}::uuid, ${source.position}, i.id, i.session_id, c.base + i.nth, ${source.runId},
-        ${source.conversationId}, i.type, i.name, i.level, i.tool_name, i.data, i.metadata, i.cause_id, i.dedupe_key,
-        least(i.occurred_at, now()), i.size_bytes
+        ${source.conversationId}, i.type, i.name, i.level, i.tool_name, ${filledData}, i.metadata, i.cause_id, i.dedupe_key,
+        least(i.occurred_at, now()), ${sizeBytes}
       FROM unnest(${drafts.map(({ id }) => id)}::uuid[], ${column(drafts, 'sessionId')}::uuid[],
         ${column(drafts, 'runId')}::uuid[], ${column(drafts, 'conversationId')}::uuid[], ${ranks(drafts)}::int[],
         ${column(drafts, 'type')}::event_type[], ${column(drafts, 'name')}::text[],
@@ -139,26 +142,29 @@ export function complete(
 
 /**
  * Writes the events in their order, commits, and answers with the position of the last one. `alive` are the sessions that
- * this is a sign of life of.
+ * this is a sign of life of. `along` changes one row before anything of the log is locked; where it finds none, nothing at
+ * all is written.
  */
 export async function writeLog(
   db: OpenTransaction,
   projectId: string,
   events: readonly Event[],
   alive: ReadonlySet<string>,
-  remembered: Remembered | null,
+  { remembered, along }: { remembered: Remembered | null; along: Prisma.Sql | null },
 ): Promise<bigint> {
   const { key = null, mutation = null, inputHash = null, answer = null } = remembered ?? {};
+  // Division by none is what fails the statement.
+  const first = along ? Prisma.sql`AND (SELECT 1 / count(*) FROM along) = 1` : Prisma.empty;
 
   const counts = countBySession(events);
 
   // Locks: the sessions' pulses by id, then the project, which therefore waits for nobody while it is held. Both updates
   // see the newest row, since each finds it through the lock that it waited for.
   const [placed] = await db.$queryRawAndCommit<Placed[]>`
-    WITH pulse AS MATERIALIZED (
+    WITH ${along ? Prisma.sql`along AS (${along} RETURNING 1), ` : Prisma.empty}pulse AS MATERIALIZED (
       SELECT p.session_id, n.count
       FROM unnest(${[...counts.keys()]}::uuid[], ${[...counts.values()]}::int[]) AS n (session_id, count)
-      JOIN pulses p ON p.project_id = ${projectId}::uuid AND p.session_id = n.session_id
+      JOIN pulses p ON p.project_id = ${projectId}::uuid AND p.session_id = n.session_id ${first}
       ORDER BY p.session_id FOR NO KEY UPDATE OF p
     ), counted AS (
       UPDATE pulses p SET

@@ -6,6 +6,7 @@ import { checkInstant, checkName, checkRange, checkTitle, DOCUMENT_MAX_BYTES, Is
 import { SAVED_STATE_KEPT_SECONDS } from '../domain/savedState.js';
 import { lockOpenSession, moveSession } from './lifecycle.js';
 import { Document } from './redacted.js';
+import type { Subject } from './log.js';
 import { SAVED_STATES } from './row.js';
 import type { Caller, Store } from './store.js';
 import { transact, type Transaction } from './transaction.js';
@@ -37,27 +38,29 @@ export async function saveState(
 ): Promise<{ savedState: SavedState; position: bigint }> {
   const content = contentOf(input, checkSave(input));
   return transact(store, caller, async (tx) => {
-    const session = await lockOpenSession(tx, input.sessionId);
+    const { sessionId } = input;
     const expected = input.expectedVersion ?? null;
-    const savedState =
-      expected === null
-        ? await insertState(tx, session, input, content)
-        : await updateState(tx, session, input, content, expected);
+    const steady = expected === null ? null : await lockSteady(tx, sessionId, content, expected);
+    if (steady) return { savedState: recordSave(tx, steady.session, changeState(tx, steady.found, input, content)) };
+    const session = await lockOpenSession(tx, sessionId);
+    const found = expected === null ? null : await findState(tx, sessionId, content, expected);
+    const savedState = found
+      ? changeState(tx, found, input, content)
+      : expected === null && (await insertState(tx, session, input, content));
     if (!savedState) {
-      const open = await openStateOf(tx, session.id);
+      const open = await openStateOf(tx, sessionId);
       throw new VersionConflictError({ expected, actual: open?.version ?? null });
     }
-    tx.showLife(session.id);
-    const alive = await moveSession(tx, session, 'activity');
-    const { version, mode, currentPhase, currentStep } = savedState;
-    const savedStateId = encodeId('SavedState', savedState.id);
-    tx.record({
-      type: 'STATE_SAVED',
-      session: alive,
-      data: { savedStateId, version, mode, currentPhase, currentStep },
-    });
-    return { savedState };
+    return { savedState: recordSave(tx, await moveSession(tx, session, 'activity'), savedState) };
   });
+}
+
+function recordSave(tx: Transaction, session: Subject, savedState: SavedState): SavedState {
+  const { version, mode, currentPhase, currentStep } = savedState;
+  const savedStateId = encodeId('SavedState', savedState.id);
+  tx.showLife(session.id);
+  tx.record({ type: 'STATE_SAVED', session, data: { savedStateId, version, mode, currentPhase, currentStep } });
+  return savedState;
 }
 
 /** The session's state that is ACTIVE or SUSPENDED; under the lock on the session nobody else changes it. */
@@ -89,29 +92,56 @@ async function insertState(
   return saved ? withSaid(saved, content) : null;
 }
 
-/** The save of a state of that version; null where it is of another, or none is open. */
-async function updateState(
+/** A state, without the documents that a save brings. */
+type Found = Omit<SavedState, DocumentField> & Partial<Pick<SavedState, DocumentField>>;
+
+const isOfVersion = (tx: Transaction, sessionId: string, version: number): Prisma.Sql => Prisma.sql`
+  t.project_id = ${tx.projectId}::uuid AND t.session_id = ${sessionId}::uuid
+    AND t.status IN ('ACTIVE', 'SUSPENDED') AND t.version = ${version}`;
+
+/**
+ * The ordinary save's way to its locks, the session's first: one statement, which waits for whoever has them and judges by what
+ * stands then. Null where the save would change the session too, or the state is of another version, or none is open.
+ */
+async function lockSteady(
   tx: Transaction,
-  session: Session,
-  { expiresAt }: SaveStateInput,
+  sessionId: string,
   content: Content,
   version: number,
-): Promise<SavedState | null> {
-  const kept = Prisma.sql`CASE WHEN t.expires_at IS NOT NULL THEN greatest(t.expires_at, ${dayAfter(tx.now)}) END`;
-  const changes = SAVED_STATES.assignments({
-    ...valuesOf(content),
+): Promise<{ session: Subject; found: Found } | null> {
+  const [row] = await tx.db.$queryRaw<(Found & Subject)[]>`
+    SELECT ${unsaid(content)}, s.run_id AS "runId", s.conversation_id AS "conversationId"
+    FROM sessions s JOIN saved_states t ON t.project_id = s.project_id AND t.session_id = s.id
+    WHERE s.project_id = ${tx.projectId}::uuid AND s.id = ${sessionId}::uuid AND s.state IN ('WORKING', 'SUSPENDED')
+      AND ${isOfVersion(tx, sessionId, version)}
+    FOR NO KEY UPDATE`;
+  if (!row) return null;
+  const { runId, conversationId, ...found } = row;
+  return { session: { id: sessionId, runId, conversationId }, found };
+}
+
+/** The state of that version of a locked session; null where it is of another, or none is open. */
+async function findState(tx: Transaction, sessionId: string, content: Content, version: number): Promise<Found | null> {
+  const [found] = await tx.db.$queryRaw<Found[]>`
+    SELECT ${unsaid(content)} FROM saved_states t WHERE ${isOfVersion(tx, sessionId, version)}`;
+  return found ?? null;
+}
+
+/** The save of a state that is locked with its session. It is written with its event. */
+function changeState(tx: Transaction, found: Found, { expiresAt }: SaveStateInput, content: Content): SavedState {
+  const moved = {
     updatedAt: tx.now,
     // As the caller says, null being never; else a day from now, or later where that was said before.
-    expiresAt: expiresAt === undefined ? kept : expiresAt,
-    version: Prisma.sql`t.version + 1`,
-  });
-  const [saved] = await tx.db.$queryRaw<Partial<SavedState>[]>`
-    UPDATE saved_states t SET ${changes}
-    WHERE t.project_id = ${tx.projectId}::uuid AND t.session_id = ${session.id}::uuid
-      AND t.status IN ('ACTIVE', 'SUSPENDED') AND t.version = ${version}
-    RETURNING ${unsaid(content)}`;
-  return saved ? withSaid(saved, content) : null;
+    expiresAt: expiresAt === undefined ? found.expiresAt && later(found.expiresAt, dayAfter(tx.now)) : expiresAt,
+    version: found.version + 1,
+  };
+  tx.changeAlong(Prisma.sql`
+    UPDATE saved_states t SET ${SAVED_STATES.assignments({ ...valuesOf(content), ...moved })}
+    WHERE t.project_id = ${tx.projectId}::uuid AND t.id = ${found.id}::uuid AND t.version = ${found.version}`);
+  return withSaid({ ...found, ...content.facts, ...moved }, content);
 }
+
+const later = (one: Date, other: Date): Date => (one > other ? one : other);
 
 const dayAfter = (now: Date): Date => new Date(now.getTime() + SAVED_STATE_KEPT_SECONDS * 1000);
 

@@ -1,7 +1,7 @@
 // A transaction is a function that may run more than once: it reads, decides, changes rows by compare-and-set and records
 // events, and only its last run is ever seen. Locks are taken in one order everywhere: conversation, session, run,
 // project. After the commit, and only then, the bus hears how far the log has grown.
-import type { Event, OpenTransaction } from '../database/client.js';
+import type { Event, OpenTransaction, Prisma } from '../database/client.js';
 import { decodeIdOf } from '../domain/id.js';
 import { SessionEndedError } from '../domain/errors.js';
 import { draft, readPosition, writeLog, writeRemembered, type NewEvent, type Remembered, type Subject } from './log.js';
@@ -13,6 +13,7 @@ export class Transaction {
   readonly #alive = new Set<string>();
   readonly #steps = new Map<string, () => Promise<void>>();
   #remembered: Remembered | null = null;
+  #along: Prisma.Sql | null = null;
 
   constructor(
     readonly db: OpenTransaction,
@@ -47,6 +48,15 @@ export class Transaction {
     this.#remembered = answer;
   }
 
+  /**
+   * Has one row changed by the statement that writes the events, of which there has to be one: a document of megabytes then
+   * needs no round trip of its own. The row must be locked. Where the statement finds none, nothing at all is written.
+   */
+  changeAlong(statement: Prisma.Sql): void {
+    if (this.#along) throw new Error('one row at most is changed with the events');
+    this.#along = statement;
+  }
+
   /** Has a step run when all else is done and before the events are written: once, however often its name is given. */
   atLast(name: string, step: () => Promise<void>): void {
     this.#steps.set(name, step);
@@ -57,8 +67,10 @@ export class Transaction {
     const { db, projectId } = this;
     for (const step of this.#steps.values()) await step();
     if (this.#events.length > 0) {
-      return { position: await writeLog(db, projectId, this.#events, this.#alive, this.#remembered), grew: true };
+      const more = { remembered: this.#remembered, along: this.#along };
+      return { position: await writeLog(db, projectId, this.#events, this.#alive, more), grew: true };
     }
+    if (this.#along) throw new Error('what is changed with the events has none to go with');
     const position = this.#remembered
       ? await writeRemembered(db, projectId, this.#remembered)
       : await readPosition(db, projectId);

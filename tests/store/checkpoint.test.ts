@@ -1,13 +1,16 @@
 import { afterAll, describe, expect, test } from 'vitest';
 import { encodeId } from '../../src/domain/id.js';
 import { DOCUMENT_MAX_BYTES } from '../../src/domain/limits.js';
+import { audit } from '../../src/store/audit.js';
 import { createCheckpoint, type CreateCheckpointInput } from '../../src/store/checkpoint.js';
 import { appendEvents } from '../../src/store/event.js';
+import { endSession } from '../../src/store/session.js';
 import { suspendSession } from '../../src/store/suspension.js';
 import type { Caller, Checkpoint, Session } from '../../src/store/store.js';
+import { race } from '../support/race.js';
 import { openStore, typesOf } from '../support/store.js';
 
-const { store, database, newCaller, start, read, log, ...fixture } = await openStore();
+const { store, database, statements, newCaller, start, read, log, ...fixture } = await openStore({ poolSize: 20 });
 afterAll(() => fixture[Symbol.asyncDispose]());
 
 const take = async (
@@ -25,7 +28,7 @@ describe('a checkpoint', () => {
   test('is answered as it is read, to the order of the members of its work', async () => {
     const me = await newCaller();
     const session = await start(me);
-    const workState = JSON.parse(
+    const workState: unknown = JSON.parse(
       '{"long": [{"b": -0, "a": 1e21}], "s": 5e-324, "10": 1, "9": {"zz": 0, "é": 1, "y": 2}}',
     ) as unknown;
     const checkpoint = await take(me, session, { workState, metadata: { zz: 1, a: 2 } });
@@ -173,5 +176,94 @@ describe('a checkpoint', () => {
     const session = await start(await newCaller());
 
     await expect(take(await newCaller(), session)).rejects.toMatchObject({ code: 'NOT_FOUND' });
+  });
+});
+
+describe('a checkpoint of a session that works', () => {
+  const working = async (caller: Caller, input = {}) => {
+    const session = await start(caller, input);
+    await take(caller, session);
+    return session;
+  };
+  const breaches = async () => (await audit(database)).flatMap(({ breaches }) => breaches);
+
+  test('is one statement, and what it is with a key, which takes several', async () => {
+    const me = await newCaller();
+    const session = await working(me, { conversation: { platform: 'p', externalId: 'x' } });
+    const input = {
+      type: 'AUTOMATIC',
+      trigger: 'TIMED',
+      workState: { password: 'hunter2', long: 'x'.repeat(10_000), z: 1, a: [-0] },
+      summary: 'token=abcdefgh12345678',
+      pendingWork: ['one', 'two'],
+      filesModified: ['a.ts'],
+      branchName: 'main',
+      contextPercent: 40.5,
+      metadata: { zz: 1, a: null },
+      occurredAt: new Date('2020-01-01T00:00:00.5Z'),
+    } as const;
+    statements.length = 0;
+
+    const ordinary = await take(me, session, input);
+    expect(statements).toHaveLength(1);
+    const keyed = await take(me, session, { ...input, idempotencyKey: 'k' });
+
+    const [kept] = (await checkpointsOf(session)).slice(-2);
+    expect(ordinary).toEqual(kept);
+    expect(keyed).toEqual({
+      ...ordinary,
+      id: keyed.id,
+      sequence: ordinary.sequence + 1n,
+      eventSequence: ordinary.eventSequence + 1n,
+    });
+    const [first, second] = (await log(me, session)).slice(-2);
+    expect(first!.sequence).toBe(ordinary.eventSequence + 1n);
+    expect(first!.data).toEqual({
+      checkpointId: encodeId('Checkpoint', ordinary.id),
+      sequence: Number(ordinary.sequence),
+      type: 'AUTOMATIC',
+      trigger: 'TIMED',
+    });
+    const { id, position, sequence, recordedAt, data } = second!;
+    expect(second).toEqual({ ...first, id, position, sequence, recordedAt, data });
+    expect(await breaches()).toEqual([]);
+  });
+
+  test('has a sequence without a gap among those of every kind at once', async () => {
+    const me = await newCaller();
+    const session = await working(me);
+
+    const { lost } = await race<unknown>(
+      Array.from({ length: 36 }, (_, index) =>
+        index % 3 === 0
+          ? take(me, session, { idempotencyKey: `key ${index}` })
+          : index % 3 === 1
+            ? take(me, session)
+            : appendEvents(store, me, { sessionId: session.id, events: [{ type: 'PROGRESS', level: 'INFO' }] }),
+      ),
+    );
+
+    expect(lost).toEqual([]);
+    const sequences = (await checkpointsOf(session)).map(({ sequence }) => Number(sequence));
+    expect(sequences).toEqual(Array.from({ length: 25 }, (_, index) => index + 1));
+    expect((await log(me)).map(({ position }) => Number(position))).toEqual(
+      Array.from({ length: 39 }, (_, index) => index + 1),
+    );
+    expect(await breaches()).toEqual([]);
+  });
+
+  test('is there before the end or refused after it', async () => {
+    const me = await newCaller();
+    const session = await working(me);
+    const end = endSession(store, me, { sessionId: session.id, reason: 'FINISHED', outcome: 'SUCCESS' });
+
+    const { won, lost } = await race<unknown>([end, ...Array.from({ length: 8 }, () => take(me, session))]);
+
+    expect(won).toContainEqual(
+      expect.objectContaining({ session: expect.objectContaining({ id: session.id }) as object }),
+    );
+    expect(lost).toEqual(lost.map(() => expect.objectContaining({ code: 'SESSION_ENDED' }) as object));
+    expect(await checkpointsOf(session)).toHaveLength(won.length);
+    expect(await breaches()).toEqual([]);
   });
 });

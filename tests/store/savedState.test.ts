@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { afterAll, describe, expect, test } from 'vitest';
 import { encodeId } from '../../src/domain/id.js';
 import { DOCUMENT_MAX_BYTES } from '../../src/domain/limits.js';
+import { audit } from '../../src/store/audit.js';
 import { saveState, type SaveStateInput } from '../../src/store/savedState.js';
 import { endSession } from '../../src/store/session.js';
 import type { SavedState } from '../../src/store/store.js';
@@ -9,8 +10,21 @@ import { race } from '../support/race.js';
 import { openSaving } from '../support/saving.js';
 import { typesOf } from '../support/store.js';
 
-const { store, database, newCaller, start, read, log, save, suspend, resume, statesOf, activityOf, ...fixture } =
-  await openSaving();
+const {
+  store,
+  database,
+  statements,
+  newCaller,
+  start,
+  read,
+  log,
+  save,
+  suspend,
+  resume,
+  statesOf,
+  activityOf,
+  ...fixture
+} = await openSaving();
 afterAll(() => fixture[Symbol.asyncDispose]());
 
 const DAY_MS = 24 * 60 * 60 * 1000;
@@ -102,6 +116,55 @@ describe('the first save', () => {
 });
 
 describe('a save', () => {
+  test('of a session that works is two statements, and is answered as it is read', async () => {
+    const me = await newCaller();
+    const session = await start(me);
+    const { savedState: first } = await saveState(store, me, { sessionId: session.id, planData: [1] });
+    statements.length = 0;
+
+    const second = await save(me, session, {
+      expectedVersion: 1,
+      mode: 'other',
+      contextVariables: { z: 'x'.repeat(10_000), a: -0, secret: 'hunter2' },
+      currentStep: 7,
+    });
+
+    expect(statements).toHaveLength(2);
+    expect(await statesOf(session)).toEqual([second]);
+    expect(second).toEqual({
+      ...first,
+      version: 2,
+      mode: 'other',
+      contextVariables: { z: 'x'.repeat(10_000), a: 0, secret: '[REDACTED]' },
+      currentStep: 7,
+      updatedAt: second.updatedAt,
+      expiresAt: second.expiresAt,
+    });
+    expect((await log(me)).at(-1)).toMatchObject({
+      type: 'STATE_SAVED',
+      data: { version: 2, mode: 'other', currentStep: 7 },
+    });
+  });
+
+  test('of many with one version is one at each version, and the log tells of those alone', async () => {
+    const me = await newCaller();
+    const session = await start(me);
+    await save(me, session);
+
+    for (const version of [1, 2, 3]) {
+      const { won, lost } = await race(
+        Array.from({ length: 6 }, () => save(me, session, { expectedVersion: version })),
+      );
+      expect(won).toMatchObject([{ version: version + 1 }]);
+      const conflict = { code: 'VERSION_CONFLICT', extensions: { expected: version, actual: version + 1 } };
+      expect(lost).toMatchObject(Array<object>(5).fill(conflict));
+    }
+
+    const saves = (await log(me)).filter(({ type }) => type === 'STATE_SAVED');
+    expect(saves.map(({ data }) => (data as { version: number }).version)).toEqual([1, 2, 3, 4]);
+    expect((await audit(database)).flatMap(({ breaches }) => breaches)).toEqual([]);
+  });
+
   test('of two with one version wins, and the other is told the actual one and changes nothing', async () => {
     const me = await newCaller();
     const session = await start(me);

@@ -1,6 +1,7 @@
 import { pino } from 'pino';
 import { afterAll, describe, expect, test } from 'vitest';
 import { memoryBus } from '../../src/bus/memory.js';
+import { Prisma } from '../../src/database/client.js';
 import { transitionSession } from '../../src/store/conversation.js';
 import { appendEvents } from '../../src/store/event.js';
 import { endLocked, lockOpenSession, lockSession } from '../../src/store/lifecycle.js';
@@ -24,6 +25,31 @@ const late = (caller: Caller, { id }: Session) =>
   appendEvents(store, caller, { sessionId: id, events: [{ type: 'PROGRESS', level: 'INFO' }] });
 
 describe('a transaction', () => {
+  const renaming = (session: Session, title: string) =>
+    Prisma.sql`UPDATE sessions SET title = ${title}
+      WHERE project_id = ${session.projectId}::uuid AND id = ${session.id}::uuid AND title IS NULL`;
+  const change = (caller: Caller, session: Session, title: string) =>
+    transact(store, caller, async (tx) => {
+      await lockSession(tx, session.id);
+      tx.changeAlong(renaming(session, title));
+      tx.record({ type: 'PROGRESS', session });
+      return {};
+    });
+
+  test('changes a row with its events, or writes nothing at all where that is not found', async () => {
+    const me = await newCaller();
+    const session = await start(me);
+    await change(me, session, 'one');
+    const before = await log(me);
+
+    await expect(change(me, session, 'two')).rejects.toThrow(/division by zero/);
+
+    expect(await read(session)).toMatchObject({ title: 'one' });
+    expect(await log(me)).toEqual(before);
+    await change(me, await start(me), 'three');
+    expect((await log(me)).map(({ position }) => position)).toEqual([1n, 2n, 3n, 4n]);
+  });
+
   test('is announced after its commit, with the position by which it can be read', async () => {
     const me = await newCaller();
     const heard = await listen(me);
