@@ -99,16 +99,20 @@ type KnownEvents = Map<string | null | undefined, Event>;
 
 /** Makes an event of what was reported, its cause found among those that are known, and adds it to them. */
 function add(record: (event: NewEvent) => Event, session: Subject, event: EventInput, known: KnownEvents): Event {
-  const { causeDedupeKey, dedupeKey, data, metadata, ...rest } = event;
+  const { causeDedupeKey, dedupeKey } = event;
   const cause = causeDedupeKey == null ? undefined : known.get(causeDedupeKey);
   if (causeDedupeKey != null && !cause) throw new NotFoundError({ kind: 'Event', ref: causeDedupeKey });
   const recorded = record({
-    ...rest,
+    type: event.type,
     session,
-    dedupeKey,
-    data: data ?? {},
-    metadata: metadata ?? {},
+    name: event.name,
+    level: event.level,
+    toolName: event.toolName,
+    data: event.data ?? {},
+    metadata: event.metadata ?? {},
     causeId: cause?.id ?? event.causeId,
+    dedupeKey,
+    occurredAt: event.occurredAt,
   });
   if (dedupeKey != null) known.set(dedupeKey, recorded);
   return recorded;

@@ -1,10 +1,11 @@
 import { Prisma } from '../database/client.js';
 import { asRead } from '../domain/json.js';
-import { redact, redactDocument, redactText } from '../domain/redaction.js';
+import { redactDocument, redactText } from '../domain/redaction.js';
 
 /** A caller's JSON as it may be stored: without its secrets. */
 export function redacted(value: unknown): Prisma.InputJsonObject {
-  return redact(value).value as Prisma.InputJsonObject;
+  // To look through the text at once costs a fraction of a walk over all that is in it.
+  return redactDocument(value, JSON.stringify(value)).value as Prisma.InputJsonObject;
 }
 
 /** A caller's words as they may be stored: what they say of themselves ends up in the log too. */
