@@ -1,6 +1,7 @@
 // Executes operations. A document that comes often is compiled: that costs as much as executing it some dozen times, and from
 // then on its rows are told in a fraction of the time. GraphQL's own executor and the compiled document answer alike.
 import {
+  BREAK,
   execute as interpret,
   getNamedType,
   getOperationAST,
@@ -8,6 +9,7 @@ import {
   isInterfaceType,
   isObjectType,
   Kind,
+  visit,
   type DocumentNode,
   type ExecutionArgs,
   type ExecutionResult,
@@ -15,36 +17,45 @@ import {
   type FragmentDefinitionNode,
   type GraphQLFormattedError,
   type GraphQLNamedType,
+  type OperationDefinitionNode,
   type SelectionSetNode,
   type Source,
 } from 'graphql';
 import { compileQuery, isCompiledQuery, type CompiledQuery } from 'graphql-jit';
 import type { Plugin } from 'graphql-yoga';
+import { LRUCache } from 'lru-cache';
 import { wantsNothingTwice } from '../graphql/loaded.js';
 
 export type Execute = (args: ExecutionArgs) => Promise<ExecutionResult> | ExecutionResult;
 
 const OFTEN = 12;
+/** A compiled document takes as much memory as ten that are not. */
+const COMPILED_MAX = 500;
 
+/** An operation of a document, and how often it has come. */
 interface Known {
   uses: number;
-  /** Null before it has come often, and where it cannot be compiled. */
-  compiled: CompiledQuery | null;
 }
 
 /** An executor that knows the documents of one schema, each by its identity. */
 export function executor({ often = OFTEN } = {}): Execute {
   const documents = new WeakMap<DocumentNode, Map<string | null, Known>>();
+  const programs = new LRUCache<Known, CompiledQuery>({
+    max: COMPILED_MAX,
+    dispose: (_program, known) => (known.uses = 0),
+  });
 
   return (args) => {
     const { document, operationName = null } = args;
     const operations = documents.get(document) ?? new Map<string | null, Known>();
     documents.set(document, operations);
-    const known = operations.get(operationName) ?? { uses: 0, compiled: null };
+    const known = operations.get(operationName) ?? { uses: 0 };
     operations.set(operationName, known);
     known.uses += 1;
-    if (known.uses === often) known.compiled = compile(args);
-    return known.compiled ? run(known.compiled, args) : interpret(args);
+    const program = programs.get(known) ?? (known.uses === often ? compile(args) : null);
+    if (!program) return interpret(args);
+    programs.set(known, program);
+    return run(program, args);
   };
 }
 
@@ -55,11 +66,29 @@ function compile({ schema, document, operationName }: ExecutionArgs): CompiledQu
   if (!selectionSet) return null;
   const plain = { ...operation, selectionSet };
   // Where one row is asked twice Pothos has to know where in the document it is, by paths that a compiled one does not share.
-  if (!wantsNothingTwice({ schema, operation: plain, fragments: {} })) return null;
+  if (!isHarmless(plain) || !wantsNothingTwice({ schema, operation: plain, fragments: {} })) return null;
   const compiled = compileQuery(schema, { kind: Kind.DOCUMENT, definitions: [plain], loc: document.loc }, '', {
     disablingCapturingStackErrors: true,
   });
   return isCompiledQuery(compiled) ? compiled : null;
+}
+
+/**
+ * Whether nothing that a caller has written can become a part of the program: the compiler takes certain texts for marks of its
+ * own and what follows them for code, and makes names of paths by underscores, so that two paths may come to one name.
+ */
+function isHarmless(operation: OperationDefinitionNode): boolean {
+  let isSo = true;
+  const refuse = (): typeof BREAK => {
+    isSo = false;
+    return BREAK;
+  };
+  visit(operation, {
+    StringValue: refuse,
+    Field: ({ alias }) => (alias?.value.includes('_') ? refuse() : undefined),
+    Variable: ({ name }) => (name.value.startsWith('_') ? refuse() : undefined),
+  });
+  return isSo;
 }
 
 /**

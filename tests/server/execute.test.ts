@@ -134,6 +134,23 @@ describe('a compiled document', () => {
     expect(shapes).toEqual([false, false, true, true]);
   });
 
+  it('has nothing in it that a caller wrote', async () => {
+    const mark = '__MAGIC_DATE__33a9e76d_02e0_4128_8e92_3530ad3da74d';
+    const text = `${mark}globalThis.harm = true`;
+    const written = [
+      `{ session(by: { externalId: "${text}" }) { id } }`,
+      `query ($id: String = "${text}") { session(by: { externalId: $id }) { id } }`,
+      `{ sessions(filter: { search: """${text}""" }) { nodes { id } } }`,
+    ];
+    for (const source of written) expect((await both(source)).compiled).toBe((await both(source)).interpreted);
+    expect(globalThis).not.toHaveProperty('harm');
+  });
+
+  it('keeps apart what paths of like names lead to', async () => {
+    const answers = await both('{ a_b: sessions { c: nodes { id } } a: sessions { b_c: nodes { state } } }');
+    expect(answers.compiled).toBe(answers.interpreted);
+  });
+
   it('hands on errors as those of GraphQL', async () => {
     const { errors } = await compiled({
       schema,
