@@ -87,7 +87,7 @@ async function insertState(
     status: session.state === 'SUSPENDED' ? 'SUSPENDED' : 'ACTIVE',
   });
   const [saved] = await tx.db.$queryRaw<Partial<SavedState>[]>`
-    ${row} ON CONFLICT (project_id, session_id) WHERE status IN ('ACTIVE', 'SUSPENDED') DO NOTHING
+    ${row} ON CONFLICT DO NOTHING
     RETURNING ${unsaid(content)}`;
   return saved ? withSaid(saved, content) : null;
 }
