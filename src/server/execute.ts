@@ -6,9 +6,13 @@ import {
   getNamedType,
   getOperationAST,
   GraphQLError,
+  isInputObjectType,
+  isInputType,
   isInterfaceType,
   isObjectType,
   Kind,
+  OperationTypeNode,
+  typeFromAST,
   visit,
   type DocumentNode,
   type ExecutionArgs,
@@ -16,7 +20,12 @@ import {
   type FieldNode,
   type FragmentDefinitionNode,
   type GraphQLFormattedError,
+  type GraphQLInputType,
   type GraphQLNamedType,
+  type GraphQLSchema,
+  type ListValueNode,
+  type NamedTypeNode,
+  type ObjectValueNode,
   type OperationDefinitionNode,
   type SelectionSetNode,
   type Source,
@@ -29,19 +38,22 @@ import { wantsNothingTwice } from '../graphql/loaded.js';
 export type Execute = (args: ExecutionArgs) => Promise<ExecutionResult> | ExecutionResult;
 
 const OFTEN = 12;
-/** A compiled document takes as much memory as ten that are not. */
-const COMPILED_MAX = 500;
+// A compiled document takes a thousand times the memory of its text.
+const CHARACTERS_KEPT = 128 * 1024;
+const LONGEST_COMPILED = 4 * 1024;
 
 /** An operation of a document, and how often it has come. */
 interface Known {
   uses: number;
+  readonly characters: number;
 }
 
 /** An executor that knows the documents of one schema, each by its identity. */
 export function executor({ often = OFTEN } = {}): Execute {
   const documents = new WeakMap<DocumentNode, Map<string | null, Known>>();
   const programs = new LRUCache<Known, CompiledQuery>({
-    max: COMPILED_MAX,
+    maxSize: CHARACTERS_KEPT,
+    sizeCalculation: (_program, { characters }) => characters,
     dispose: (_program, known) => (known.uses = 0),
   });
 
@@ -49,13 +61,16 @@ export function executor({ often = OFTEN } = {}): Execute {
     const { document, operationName = null } = args;
     const operations = documents.get(document) ?? new Map<string | null, Known>();
     documents.set(document, operations);
-    const known = operations.get(operationName) ?? { uses: 0 };
+    const known = operations.get(operationName) ?? { uses: 0, characters: document.loc?.end ?? Infinity };
     operations.set(operationName, known);
     known.uses += 1;
-    const program = programs.get(known) ?? (known.uses === often ? compile(args) : null);
-    if (!program) return interpret(args);
-    programs.set(known, program);
-    return run(program, args);
+    const program = programs.get(known);
+    if (program) return run(program, args);
+    if (known.uses !== often || known.characters > LONGEST_COMPILED) return interpret(args);
+    const compiled = compile(args);
+    if (!compiled) return interpret(args);
+    programs.set(known, compiled);
+    return run(compiled, args);
   };
 }
 
@@ -66,7 +81,7 @@ function compile({ schema, document, operationName }: ExecutionArgs): CompiledQu
   if (!selectionSet) return null;
   const plain = { ...operation, selectionSet };
   // Where one row is asked twice Pothos has to know where in the document it is, by paths that a compiled one does not share.
-  if (!isHarmless(plain) || !wantsNothingTwice({ schema, operation: plain, fragments: {} })) return null;
+  if (!isHarmless(plain, schema) || !wantsNothingTwice({ schema, operation: plain, fragments: {} })) return null;
   const compiled = compileQuery(schema, { kind: Kind.DOCUMENT, definitions: [plain], loc: document.loc }, '', {
     disablingCapturingStackErrors: true,
   });
@@ -74,21 +89,52 @@ function compile({ schema, document, operationName }: ExecutionArgs): CompiledQu
 }
 
 /**
- * Whether nothing that a caller has written can become a part of the program: the compiler takes certain texts for marks of its
- * own and what follows them for code, and makes names of paths by underscores, so that two paths may come to one name.
+ * Whether the compiler can be trusted with it. It takes certain texts and names for marks of its own and what follows them for
+ * code, makes names of paths by underscores, takes an absent variable within an object for null, leaves out the rules of
+ * `@oneOf` and of variables by default, and forgets the mutations after one whose arguments are not good.
  */
-function isHarmless(operation: OperationDefinitionNode): boolean {
+function isHarmless(operation: OperationDefinitionNode, schema: GraphQLSchema): boolean {
+  const isMutation = operation.operation === OperationTypeNode.MUTATION;
+  if (isMutation && operation.selectionSet.selections.length > 1) return false;
+  const { variableDefinitions = [] } = operation;
+  const areKnown = variableDefinitions.every(({ type, defaultValue }) => {
+    const named = typeFromAST(schema, type as NamedTypeNode);
+    return !defaultValue && !(isInputType(named) && reachesOneOf(named));
+  });
+  if (!areKnown) return false;
+  const required = new Set(
+    variableDefinitions.flatMap(({ type, variable }) => (type.kind === Kind.NON_NULL_TYPE ? variable.name.value : [])),
+  );
   let isSo = true;
-  const refuse = (): typeof BREAK => {
-    isSo = false;
-    return BREAK;
+  const refuseWhere = (isBad: boolean): unknown => {
+    isSo &&= !isBad;
+    return isBad ? BREAK : undefined;
+  };
+  const refuse = (): unknown => refuseWhere(true);
+  // What callers write out in a mutation may be JSON, in which names are texts.
+  const inObject = (node: ObjectValueNode | ListValueNode) => {
+    visit(node, { Variable: ({ name }) => refuseWhere(!required.has(name.value)) });
+    return refuseWhere(isMutation || !isSo);
   };
   visit(operation, {
+    Directive: refuse,
     StringValue: refuse,
-    Field: ({ alias }) => (alias?.value.includes('_') ? refuse() : undefined),
-    Variable: ({ name }) => (name.value.startsWith('_') ? refuse() : undefined),
+    ObjectValue: inObject,
+    ListValue: inObject,
+    EnumValue: ({ value }) => refuseWhere(value.startsWith('_')),
+    ObjectField: ({ name }) => refuseWhere(name.value.startsWith('_')),
+    Variable: ({ name }) => refuseWhere(name.value.startsWith('_')),
+    Field: ({ alias }) => refuseWhere(alias?.value.includes('_') === true),
   });
   return isSo;
+}
+
+/** Whether a value of the type may hold an object of which one field has to be given. */
+function reachesOneOf(type: GraphQLInputType, met = new Set<GraphQLNamedType>()): boolean {
+  const named = getNamedType(type);
+  if (!isInputObjectType(named) || met.has(named)) return false;
+  met.add(named);
+  return named.isOneOf || Object.values(named.getFields()).some((field) => reachesOneOf(field.type, met));
 }
 
 /**
@@ -106,7 +152,8 @@ function withoutFragments(
       const inner =
         selection.selectionSet && withoutFragments(selection.selectionSet, typeOf(selection, type), document);
       if (inner === null) return null;
-      fields.push(inner ? { ...selection, selectionSet: inner } : selection);
+      // The compiler leaves notes on the nodes: each has to be of this operation alone.
+      fields.push(inner ? { ...selection, selectionSet: inner } : { ...selection });
       continue;
     }
     const fragment = selection.kind === Kind.INLINE_FRAGMENT ? selection : fragmentOf(selection.name.value, document);

@@ -117,7 +117,7 @@ export function discloseErrors(log: Logger): Plugin<Context> {
 export function discloseResult(result: ExecutionResult, log: Logger, requestId: string): ExecutionResult {
   if (!result.errors) return result;
   const errors = result.errors.map((error) => disclose(error, log, requestId));
-  const isEmpty = Object.values(result.data ?? {}).every((value) => value === null);
+  const isEmpty = Object.values(result.data ?? {}).every((value) => value == null);
   const [status, ...others] = new Set(errors.map(({ extensions }) => FAILED.get(extensions.code)));
   if (isEmpty && status && others.length === 0) {
     for (const { extensions } of errors) extensions.http = headOf(status, extensions);

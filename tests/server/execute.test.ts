@@ -146,6 +146,77 @@ describe('a compiled document', () => {
     expect(globalThis).not.toHaveProperty('harm');
   });
 
+  it.each<[what: string, source: string, variables: Record<string, unknown>]>([
+    [
+      'a mark among names',
+      'query ($e: String!) { session(by: { externalId: $e }) { id state __typename } }',
+      { e: '__MAGIC_NAN__57f286b9_4c20_487f_b409_79804ddcb4f8' },
+    ],
+    [
+      'a variable that is absent within an object',
+      'query ($e: String, $s: [LifecycleState!]) { sessions(filter: { agentName: $e, states: $s }) { totalCount } }',
+      {},
+    ],
+    [
+      'an object of which one field has to be given',
+      'query ($by: SessionRef!) { session(by: $by) { id } }',
+      { by: {} },
+    ],
+    [
+      'two of one',
+      'query ($by: SessionRef!) { session(by: $by) { id } }',
+      { by: { externalId: 'session 1', agentName: 'x' } },
+    ],
+    [
+      'a fragment that is included in one place',
+      'query ($x: Boolean!, $p: SessionRef!) { a: session(by: $p) @include(if: $x) { ...F } b: session(by: $p) { ...F } } fragment F on Session { id title }',
+      { x: false, p: { externalId: 'session 1' } },
+    ],
+    [
+      'a default in whose place null is given',
+      'query ($first: Int = 2) { sessions(first: $first) { nodes { id } } }',
+      { first: null },
+    ],
+  ])('is not made where it would be another: %s', async (_what, source, variables) => {
+    const answers = await both(source, variables);
+    expect(answers.compiled).toBe(answers.interpreted);
+  });
+
+  it.each([
+    [
+      'names that are marks, in JSON',
+      'metadataPatch: { k: __MAGIC_DATE__33a9e76d_02e0_4128_8e92_3530ad3da74dboom }',
+      {},
+      {},
+    ],
+    ['a variable in JSON', 'metadataPatch: { tries: $n }', { n: 3 }, { metadata: { tries: 3 } }],
+    ['a variable that is absent', 'title: $t', {}, { title: 'kept' }],
+  ])('changes what it says, and nothing else: %s', async (_what, change, variables, expected) => {
+    const { id } = await opened.start(opened.caller, { title: 'kept' });
+    const source = `mutation ($s: ID!, $n: Int, $t: String) { updateSession(input: { sessionId: $s, ${change} }) {
+      session { title metadata } } }`;
+    const { data } = (await compiled({
+      schema,
+      document: parse(source),
+      variableValues: { s: encodeId('Session', id), ...variables },
+      contextValue: { ...context },
+    })) as ExecutionResult<{ updateSession: { session: object } }>;
+    expect(data?.updateSession.session).toMatchObject(expected);
+  });
+
+  it('answers each of several mutations', async () => {
+    const { id } = await opened.start(opened.caller);
+    const source = `mutation ($a: UpdateSessionInput!, $b: EndSessionInput = { sessionId: 1, reason: FINISHED }) {
+      a: updateSession(input: $a) { position } b: endSession(input: $b) { position } }`;
+    const { errors } = (await compiled({
+      schema,
+      document: parse(source),
+      variableValues: { a: { sessionId: encodeId('Session', id), title: 'one' }, b: null },
+      contextValue: { ...context },
+    }));
+    expect(errors).toHaveLength(1);
+  });
+
   it('keeps apart what paths of like names lead to', async () => {
     const answers = await both('{ a_b: sessions { c: nodes { id } } a: sessions { b_c: nodes { state } } }');
     expect(answers.compiled).toBe(answers.interpreted);
