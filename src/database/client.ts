@@ -76,10 +76,11 @@ export function openDatabase(url: string, options: DatabaseOptions = {}): Databa
     return prisma;
   };
 
-  const nameOf = statementNames();
+  // Callers decide how many kinds of reads there are: what is written keeps its names, however many they are.
+  const [nameOf, writtenOf] = [statementNames(), statementNames('write')];
   const pools = { read: open(poolSize), write: open(poolSize), tail: open(TAIL_CONNECTIONS) };
   const questions = open(OWN_QUESTIONS);
-  const raw = ({ pool }: Pool): Writer => openWriter(pool, { nameOf, onLoss, onQuery, spanned });
+  const raw = ({ pool }: Pool): Writer => openWriter(pool, { nameOf: writtenOf, onLoss, onQuery, spanned });
   const linesOf = ({ pool }: Pool): Lines => lineReader(pool, { nameOf, onQuery, spanned });
   const prisma = client(pools.read);
   const lines = linesOf(pools.read);

@@ -75,7 +75,7 @@ class Exchange implements pg.Submittable {
   readonly #values: readonly (string | Buffer | null)[];
   readonly #rows: Record<string, unknown>[] = [];
   readonly #tags: string[] = [];
-  #columns: readonly Column[];
+  #columns: readonly Column[] = [];
   #failure: Error | null = null;
 
   constructor(
@@ -88,7 +88,6 @@ class Exchange implements pg.Submittable {
     this.name = name;
     this.text = text;
     this.#values = values.map(encode);
-    this.#columns = known.get(name) ?? [];
   }
 
   submit(connection: unknown): void {
@@ -100,6 +99,8 @@ class Exchange implements pg.Submittable {
     if (!isPrepared) wire.parse({ name, text });
     if (!isPrepared && name) wire.submittedNamedStatements[name] = text;
     wire.bind({ statement: name, values: this.#values });
+    // By now who came before on this connection has been answered, and may have asked the same.
+    this.#columns = known.get(name) ?? [];
     if (!known.has(name)) wire.describe({ type: 'P', name: '' });
     wire.execute({});
     if (frame.commit) run(wire, COMMIT);

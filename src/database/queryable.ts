@@ -62,6 +62,9 @@ export function openWriter(pool: pg.Pool, { nameOf, onLoss, onQuery, spanned = u
     client.on('error', onError);
     try {
       return await use(client, lose);
+    } catch (error) {
+      if (error instanceof Error && 'code' in error && STALE.has(error.code)) lose(error);
+      throw error;
     } finally {
       client.off('error', onError);
       client.release(lost);
@@ -70,7 +73,11 @@ export function openWriter(pool: pg.Pool, { nameOf, onLoss, onQuery, spanned = u
 
   const transact = <T>(work: (db: OpenTransaction) => Promise<T>, timeoutMs: number): Promise<T> =>
     lend(async (client, lose) => {
-      await prepareFrames(client).catch(told);
+      await prepareFrames(client).catch((error: unknown) => {
+        // It may have begun what it has not ended.
+        lose(error as Error);
+        return told(error);
+      });
       const transaction = new ClientTransaction(client, send);
       const limit = transaction.limit(timeoutMs);
       try {
@@ -100,6 +107,7 @@ class ClientTransaction implements OpenTransaction {
   readonly #send: Send;
   #hasBegun = false;
   #isOver = false;
+  #hasCommitted = false;
   #hasExpired = false;
 
   constructor(client: pg.ClientBase, send: Send) {
@@ -133,6 +141,7 @@ class ClientTransaction implements OpenTransaction {
   }
 
   async commit(): Promise<void> {
+    if (this.#isOver && !this.#hasCommitted) throw new Error('the transaction was rolled back');
     if (this.#isOver) return;
     this.#isOver = true;
     if (this.#hasBegun) await exchange(this.#client, COMMIT).catch(told);
@@ -146,15 +155,19 @@ class ClientTransaction implements OpenTransaction {
     if (this.#hasBegun) await exchange(this.#client, ROLLBACK);
   }
 
-  #run(sql: Sql, commit = false): Promise<Answer> {
+  async #run(sql: Sql, commit = false): Promise<Answer> {
     if (this.#isOver) throw new Error('the transaction is over');
     const begin = !this.#hasBegun;
     this.#hasBegun = true;
     this.#isOver = commit;
-    return this.#send(this.#client, sql, { begin, commit });
+    const answer = await this.#send(this.#client, sql, { begin, commit });
+    this.#hasCommitted = commit;
+    return answer;
   }
 }
 
+/** feature_not_supported (the columns of what is prepared have changed), invalid_sql_statement_name */
+const STALE: ReadonlySet<unknown> = new Set(['0A000', '26000']);
 /** query_canceled */
 const TOO_SLOW = { code: '57014', severity: 'ERROR' };
 /** sqlclient_unable_to_establish_sqlconnection */

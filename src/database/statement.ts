@@ -8,7 +8,7 @@ const OFTEN = 3;
 const COUNTED_MAX = 5_000;
 
 /** Names the statements that come often; empty for the others, which is no name. One text has one name. */
-export function statementNames(): (statement: { readonly sql: string }) => string {
+export function statementNames(kind: 'read' | 'write' = 'read'): (statement: { readonly sql: string }) => string {
   const names = new Map<string, string>();
   let counts = new Map<string, number>();
   return ({ sql }) => {
@@ -21,7 +21,7 @@ export function statementNames(): (statement: { readonly sql: string }) => strin
       return '';
     }
     counts.delete(sql);
-    const name = `lifeline_${names.size}`;
+    const name = `lifeline_${kind}_${names.size}`;
     names.set(sql, name);
     return name;
   };

@@ -6,7 +6,7 @@ describe('the name of a statement', () => {
     const nameOf = statementNames();
     const names = Array.from({ length: 5 }, () => nameOf({ sql: 'SELECT 1' }));
     expect(names.slice(0, 2)).toEqual(['', '']);
-    expect(new Set(names.slice(2))).toEqual(new Set(['lifeline_0']));
+    expect(new Set(names.slice(2))).toEqual(new Set(['lifeline_read_0']));
   });
 
   it('is that of no other', () => {
