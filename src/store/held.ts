@@ -30,15 +30,17 @@ export const eventOfMove = ({ session, action, to, evidence }: Move): NewEvent =
   moveEvent(session, action, { from: session.state, to }, { evidence });
 
 /**
- * Moves suspects of one project that can be held, with their events, and answers with their ids: one statement that is its
- * own transaction, as of the plain append.
+ * Moves suspects of one project that can be held, with their events, and answers with their ids: one statement, which
+ * waits for no longer than a verdict may.
  */
 export async function moveHeld(store: Store, projectId: string, moves: readonly Move[]): Promise<string[]> {
   if (moves.length === 0) return [];
   const events = moves.map((move) => draft(projectId, eventOfMove(move)));
   const [{ ids, position }] = await retrying(store, () =>
     store.database.writer.$transaction(
-      (db) => db.$queryRawAndCommit<[Ids[0] & { position: bigint | null }]>`
+      async (db) => {
+        await db.$queryRaw`SELECT set_config('statement_timeout', ${`${VERDICT_MAX_MS}`}, true)`;
+        return db.$queryRawAndCommit<[Ids[0] & { position: bigint | null }]>`
       WITH ${moveSuspects(projectId, moves)}, counted AS (
         UPDATE pulses p SET ${TOLD}, event_sequence = p.event_sequence + 1
         FROM s WHERE p.project_id = s.project_id AND p.session_id = s.id
@@ -51,7 +53,8 @@ export async function moveHeld(store: Store, projectId: string, moves: readonly 
         ${inserting(projectId, events, OF_THE_HELD)}
       )
       SELECT json_agg(c.session_id)::text AS "ids", max(h.base) + count(*) AS "position"
-      FROM counted c CROSS JOIN head h`,
+      FROM counted c CROSS JOIN head h`;
+      },
       { timeoutMs: VERDICT_MAX_MS },
     ),
   );

@@ -26,7 +26,7 @@ import {
 import { checkWorkspace, NO_WORKSPACE, type Workspace } from '../domain/workspace.js';
 import { RetryTransaction } from './conflict.js';
 import { transactOnce, type Once } from './idempotency.js';
-import { endLocked, lockOpenSession, lockSession, successorOf } from './lifecycle.js';
+import { endLocked, lockOpenSession, lockSession, successorOf, TOLD } from './lifecycle.js';
 import { lockHolders, lockName, newestAt, openConversation, refuseHolder, type ConversationKey } from './place.js';
 import { redacted, redactedText } from './redacted.js';
 import { SESSION_COLUMNS, SESSIONS } from './row.js';
@@ -261,6 +261,13 @@ export async function updateSession(
     const { projectId, id } = session;
     const [updated] = await SESSIONS.update(tx.db, { projectId, id }, { ...data, version: Prisma.sql`version + 1` });
     if (!updated) throw new Error('the update of a locked session found no row');
+    // The watchdog goes by what the pulse knows of the policy.
+    if ('stallAfterSeconds' in data || 'zombieAfterSeconds' in data) {
+      await tx.db.$executeRaw`
+        UPDATE pulses p SET ${TOLD} FROM sessions s
+        WHERE s.project_id = ${projectId}::uuid AND s.id = ${id}::uuid
+          AND p.project_id = s.project_id AND p.session_id = s.id`;
+    }
     tx.record({ type: 'SESSION_UPDATED', session: updated, data: { changed, version: updated.version } });
     return { session: updated };
   });

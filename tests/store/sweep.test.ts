@@ -5,6 +5,7 @@ import { openDatabase } from '../../src/database/client.js';
 import { encodeId } from '../../src/domain/id.js';
 import { requestApproval, resolveApproval } from '../../src/store/approval.js';
 import { heartbeat } from '../../src/store/heartbeat.js';
+import { updateSession } from '../../src/store/session.js';
 import { createStore, type Caller, type Session } from '../../src/store/store.js';
 import { sweep } from '../../src/store/watchdog.js';
 import { hold } from '../support/sql.js';
@@ -26,6 +27,21 @@ describe('a sweep', () => {
   const held = (...sessions: Session[]) =>
     hold(url, `SELECT FROM sessions WHERE id IN (${sessions.map(({ id }) => `'${id}'`).join()}) FOR UPDATE`);
   const statesOf = (sessions: Session[]) => Promise.all(sessions.map(async (session) => (await read(session)).state));
+
+  test('goes by the policy that a session has been given since', async () => {
+    const me = await newCaller();
+    const [strict, lenient] = [await working(me), await working(me)];
+    for (const [{ id }, stallAfterSeconds] of [
+      [strict, 30],
+      [lenient, null],
+    ] as const) {
+      await updateSession(store, me, { sessionId: id, liveness: { stallAfterSeconds, zombieAfterSeconds: null } });
+    }
+    await age(strict, 31);
+    await age(lenient, 3_600);
+    await look();
+    expect(await statesOf([strict, lenient])).toEqual(['STALLED', 'WORKING']);
+  });
 
   test('judges only those on whom something is due', async () => {
     const me = await newCaller();
