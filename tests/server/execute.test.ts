@@ -208,12 +208,12 @@ describe('a compiled document', () => {
     const { id } = await opened.start(opened.caller);
     const source = `mutation ($a: UpdateSessionInput!, $b: EndSessionInput = { sessionId: 1, reason: FINISHED }) {
       a: updateSession(input: $a) { position } b: endSession(input: $b) { position } }`;
-    const { errors } = (await compiled({
+    const { errors } = await compiled({
       schema,
       document: parse(source),
       variableValues: { a: { sessionId: encodeId('Session', id), title: 'one' }, b: null },
       contextValue: { ...context },
-    }));
+    });
     expect(errors).toHaveLength(1);
   });
 
