@@ -18,6 +18,12 @@ const CONFLICTS: ReadonlySet<string | undefined> = new Set(['40001', '40P01']);
 /** foreign_key_violation: what a function had found was purged before it referred to it, and it will not find it again. */
 const PURGED = '23503';
 
+/**
+ * What PostgreSQL says (XX000, internal_error) of a row whose lock it took while another transaction that had changed it was
+ * being undone: nothing was written, and the next attempt finds that one gone.
+ */
+const HALF_UNDONE = /^new multixact has more than one updating member/;
+
 /** unique_violation */
 const REPEATED = '23505';
 
@@ -64,7 +70,11 @@ export function isRetryable(error: unknown): boolean {
   if (error instanceof RetryTransaction) return true;
   const { originalCode, constraint } = causeOf(error);
   return (
-    codeOf(error) === 'P2034' || CONFLICTS.has(originalCode) || originalCode === PURGED || RACES.has(constraint?.index)
+    codeOf(error) === 'P2034' ||
+    CONFLICTS.has(originalCode) ||
+    originalCode === PURGED ||
+    RACES.has(constraint?.index) ||
+    (error instanceof Error && HALF_UNDONE.test(error.message))
   );
 }
 

@@ -186,6 +186,21 @@ describe('an error', () => {
     expect(unavailable(error)).toMatchObject({ code: 'UNAVAILABLE', retryable: true });
   });
 
+  test('of a row whose last change is being undone is retried', async () => {
+    const fail = "RAISE EXCEPTION 'new multixact has more than one updating member: 0 2[7 (keysh), 8 (nokeyupd)]'";
+    let attempts = 0;
+
+    const done = transact(store, caller, async (tx) => {
+      attempts += 1;
+      if (attempts === 1) {
+        await tx.db.$executeRaw(Prisma.raw(`DO $$ BEGIN ${fail} USING ERRCODE = 'internal_error'; END $$`));
+      }
+      return { attempts };
+    });
+
+    await expect(done).resolves.toMatchObject({ attempts: 2 });
+  });
+
   test('about what is no race is not retried', async () => {
     const { projectId } = caller;
     const error: unknown = await store.database.prisma.project
