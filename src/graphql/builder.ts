@@ -1,12 +1,10 @@
 import SchemaBuilder from '@pothos/core';
 import PrismaPlugin from '@pothos/plugin-prisma';
 import RelayPlugin from '@pothos/plugin-relay';
-import ScopeAuthPlugin from '@pothos/plugin-scope-auth';
 import { encodeId, type IdType } from '../domain/id.js';
 import { getDatamodel } from '../generated/pothos.js';
 import type PrismaTypes from '../generated/pothos.js';
 import type { Context } from './context.js';
-import { refusalOf, scopesOf, type Scopes } from './role.js';
 import {
   literally,
   parseDateTime,
@@ -20,7 +18,6 @@ import {
 /** What every module of this folder adds its part of the schema to. Output is not null unless a field says so. */
 export const builder = new SchemaBuilder<{
   Context: Context;
-  AuthScopes: Scopes;
   PrismaTypes: PrismaTypes;
   DefaultFieldNullability: false;
   DefaultEdgesNullability: false;
@@ -34,18 +31,11 @@ export const builder = new SchemaBuilder<{
     JSON: { Input: Json; Output: unknown };
   };
 }>({
-  // Rules come first, so that nothing of a field runs before its rule has.
-  plugins: [ScopeAuthPlugin, PrismaPlugin, RelayPlugin],
+  plugins: [PrismaPlugin, RelayPlugin],
   defaultFieldNullability: false,
   prisma: {
     client: ({ store }) => store.database.prisma,
     dmmf: getDatamodel(),
-  },
-  scopeAuth: {
-    authScopes: scopesOf,
-    // Else a subscription would be refused with its first message, once it has begun.
-    authorizeOnSubscribe: true,
-    unauthorizedError: (_, __, ___, { failure }) => refusalOf(failure),
   },
   relay: {
     clientMutationId: 'omit',
@@ -76,15 +66,12 @@ export const builder = new SchemaBuilder<{
 
 builder.queryType({
   description: 'What can be asked. No query changes anything.',
-  authScopes: { role: 'OBSERVER' },
 });
 builder.mutationType({
   description: 'What can be done. Each is one transaction: it happens whole and is recorded in the log, or not at all.',
-  authScopes: { role: 'AGENT' },
 });
 builder.subscriptionType({
   description: 'What can be watched. What is durable comes in the order of the log, each entry exactly once.',
-  authScopes: { role: 'OBSERVER' },
 });
 
 builder.scalarType('DateTime', {

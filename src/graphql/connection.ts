@@ -1,5 +1,5 @@
 // One mechanism for every list: the arguments make a page, the page makes a Prisma query of one row more than asked for,
-// and that row tells whether the list goes on. A list that hangs on a row is read in its parent's statement.
+// and that row tells whether the list goes on, where that is asked. A list that hangs on a row is read in its parent's statement.
 import { completeValue, type MaybePromise } from '@pothos/core';
 import { queryFromInfo } from '@pothos/plugin-prisma';
 import { getNamedType, isObjectType, type GraphQLResolveInfo, type GraphQLSchema } from 'graphql';
@@ -68,10 +68,14 @@ interface PageInfo {
 }
 
 /**
- * The page of a list that `paging` asks for.
+ * The page of a list that `paging` asks for. `tellsMore`: whether it is asked if the list goes on.
  * @throws ValidationError for a size that is negative or above 500, a broken cursor, and both directions at once.
  */
-function pageOf<Row extends object>(order: Order, paging: Paging, filter: object = {}): Page<Row> {
+function pageOf<Row extends object>(
+  order: Order,
+  paging: Paging,
+  { filter = {}, tellsMore = true }: { filter?: object | undefined; tellsMore?: boolean } = {},
+): Page<Row> {
   const { first, after, last, before } = paging;
   const backwards = last != null || before != null;
   if (backwards && (first != null || after != null)) {
@@ -82,7 +86,7 @@ function pageOf<Row extends object>(order: Order, paging: Paging, filter: object
   const cursor = backwards ? before : after;
   const from = cursor == null ? null : placeOf(order, cursor, backwards ? 'before' : 'after');
   const rest = from ? beyond(order, from, backwards) : {};
-  const take = size + 1;
+  const take = tellsMore ? size + 1 : size;
   return {
     query: { where: { AND: [filter, rest] }, orderBy: orderBy(order, backwards), take },
     stretch: { from, backwards, take },
@@ -132,28 +136,32 @@ export class Shortened<Row> {
 export type Rows<Row> = readonly Row[] | Shortened<Row>;
 
 /** What a connection's fields are read from. Nothing is read before a field asks for it. */
-function connectionOf<Row>(
-  page: Page<Row>,
-  rows: () => MaybePromise<Rows<Row>>,
-  totalCount: () => MaybePromise<number>,
-) {
-  let cut: MaybePromise<Cut<Row>> | undefined;
-  const load = () =>
-    (cut ??= completeValue(rows(), (found) =>
-      found instanceof Shortened ? page.cut(found.rows, found.kept) : page.cut(found),
+class Connection<Row> {
+  #cut: MaybePromise<Cut<Row>> | undefined;
+
+  constructor(
+    private readonly page: Page<Row>,
+    private readonly rows: () => MaybePromise<Rows<Row>>,
+    readonly totalCount: () => MaybePromise<number>,
+  ) {}
+
+  get nodes(): MaybePromise<readonly Row[]> {
+    return completeValue(this.#load(), ({ nodes }) => nodes);
+  }
+
+  get edges(): MaybePromise<Cut<Row>['edges']> {
+    return completeValue(this.#load(), ({ edges }) => edges);
+  }
+
+  get pageInfo(): MaybePromise<PageInfo> {
+    return completeValue(this.#load(), ({ pageInfo }) => pageInfo);
+  }
+
+  #load(): MaybePromise<Cut<Row>> {
+    return (this.#cut ??= completeValue(this.rows(), (found) =>
+      found instanceof Shortened ? this.page.cut(found.rows, found.kept) : this.page.cut(found),
     ));
-  return {
-    get nodes() {
-      return completeValue(load(), ({ nodes }) => nodes);
-    },
-    get edges() {
-      return completeValue(load(), ({ edges }) => edges);
-    },
-    get pageInfo() {
-      return completeValue(load(), ({ pageInfo }) => pageInfo);
-    },
-    totalCount,
-  };
+  }
 }
 
 /**
@@ -166,7 +174,7 @@ export function stretched<Row extends object>(
   { read, count }: { read: (stretch: Stretch) => Promise<Rows<Row>>; count: () => Promise<number> },
 ) {
   const page = pageOf<Row>(order, paging);
-  return connectionOf(page, () => read(page.stretch), count);
+  return new Connection(page, () => read(page.stretch), count);
 }
 
 /** What `list` needs of a Prisma model. */
@@ -188,10 +196,10 @@ export function list<Row extends object>(
   context: Context,
   info: GraphQLResolveInfo,
 ) {
-  const page = pageOf<Row>(order, paging, where);
+  const page = pageOf<Row>(order, paging, { filter: where, tellsMore: asks('pageInfo', info) });
   const typeName = nodeTypeOf(getNamedType(info.returnType));
   const whole = wholeRows(typeName, order, context, info);
-  return connectionOf(
+  return new Connection(
     page,
     async () => {
       if (!isHeavy(typeName, whole)) return model.findMany({ ...page.query, ...whole });
@@ -261,7 +269,7 @@ export function related<Type extends { name: string; $inferType: object }, Args 
       if (!model) throw new Error(`there is no model ${name}`);
       return model;
     };
-    const { query, size } = pageOf(order, args, where?.(args, context));
+    const { query, size } = pageOf(order, args, { filter: where?.(args, context) });
     const owners = (await modelOf(info.parentType.name).findMany({
       where: { projectId, id: { in: ids } },
       select: { id: true, [relation]: { ...query, select: weighed(order) } },
@@ -275,10 +283,11 @@ export function related<Type extends { name: string; $inferType: object }, Args 
   });
   // What holds of one row of a page holds of all: GraphQL gives them one and the same array of field nodes.
   const known = new WeakMap<Context, WeakMap<GraphQLResolveInfo['fieldNodes'], Wanted>>();
-  const wantedBy = (context: Context, info: GraphQLResolveInfo): Wanted => {
+  const wantedBy = (args: Args, context: Context, info: GraphQLResolveInfo): Wanted => {
     const fields = known.get(context) ?? new WeakMap<GraphQLResolveInfo['fieldNodes'], Wanted>();
     known.set(context, fields);
     const wanted = fields.get(info.fieldNodes) ?? {
+      page: pageOf<object>(order, args),
       rows: !asksOnly(COUNT, info),
       count: asks('totalCount', info),
       isHeavy: SIZED.has(typeName) && isHeavy(typeName, wholeRows(typeName, order, context, info)),
@@ -290,18 +299,21 @@ export function related<Type extends { name: string; $inferType: object }, Args 
     type,
     extensions: {
       relation,
-      isLoaded(row, _args, context, info) {
+      isLoaded(row, args, context, info) {
         const loaded = row as Loaded;
-        const { rows, count, isHeavy: readsApart } = wantedBy(context, info);
+        const { rows, count, isHeavy: readsApart } = wantedBy(args, context, info);
         const hasRows = !rows || readsApart || loaded[relation] !== undefined;
         return hasRows && (!count || loaded._count?.[relation] !== undefined);
       },
       pothosPrismaSelect(args: Args, context: Context, nested: Nested, selected: () => ReadonlySet<string>) {
         const filter = where?.(args, context) ?? {};
-        const { query } = pageOf(order, args, filter);
         const asked = selected();
-        const asksRows = asked.has('edges') || asked.has('nodes') || asked.has('pageInfo');
-        const rows = asksRows ? nested({ ...query, select: columnsOf(order) }, path) : {};
+        const tellsMore = asked.has('pageInfo');
+        const tellsCursors = tellsMore || asked.has('edges');
+        const asksRows = tellsCursors || asked.has('nodes');
+        const { query } = pageOf(order, args, { filter, tellsMore });
+        const columns = tellsCursors ? columnsOf(order) : { id: true };
+        const rows = asksRows ? nested({ ...query, select: columns }, path) : {};
         return {
           select: {
             ...(asksRows && !isHeavy(typeName, rows) && { [relation]: rows }),
@@ -312,11 +324,12 @@ export function related<Type extends { name: string; $inferType: object }, Args 
     },
     resolve(row, args, context, info) {
       const loaded = row as Loaded;
+      const { page, isHeavy: readsApart } = wantedBy(args, context, info);
       const rows = (): MaybePromise<Rows<object>> =>
-        wantedBy(context, info).isHeavy
+        readsApart
           ? heavyRows(loaded.id, context, info, info, args).then((found) => found ?? [])
           : (loaded[relation] ?? []);
-      return connectionOf(pageOf<object>(order, args), rows, () => loaded._count?.[relation] ?? 0);
+      return new Connection(page, rows, () => loaded._count?.[relation] ?? 0);
     },
   };
 }
@@ -324,8 +337,9 @@ export function related<Type extends { name: string; $inferType: object }, Args 
 /** A row with lists of it. */
 type Loaded = { id: string; _count?: Readonly<Record<string, number>> } & Readonly<Record<string, object[]>>;
 
-/** What a document wants of a list: whether entries, whether their number, and whether they are read by a statement apart. */
+/** What a document wants of a list: which page, whether entries, whether their number, and whether they are read by a statement apart. */
 interface Wanted {
+  readonly page: Page<object>;
   readonly rows: boolean;
   readonly count: boolean;
   readonly isHeavy: boolean;
@@ -355,7 +369,7 @@ function columnsOf({ keys }: Order): Record<string, true> {
 export function tellNodesAlone(schema: GraphQLSchema): GraphQLSchema {
   for (const type of Object.values(schema.getTypeMap())) {
     const nodes = isObjectType(type) && type.name.endsWith('Connection') && type.getFields().nodes;
-    if (nodes) nodes.resolve = (page: ReturnType<typeof connectionOf>) => page.nodes;
+    if (nodes) nodes.resolve = ({ nodes }: Connection<unknown>) => nodes;
   }
   return schema;
 }

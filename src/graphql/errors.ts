@@ -25,7 +25,7 @@ export function maskError(error: unknown, requestId?: string): GraphQLError {
   const found = error instanceof GraphQLError && VARIABLE.test(error.message) ? error : cause;
   if (found instanceof GraphQLError) {
     const code = found.extensions.code ?? codeOf(found, error);
-    if (code) return told(error, found.message, { retryable: false, ...found.extensions, code });
+    if (code) return told(error, found.message, { ...{ code, retryable: false }, ...found.extensions, code });
   }
   return told(error, 'Internal server error', { code: 'INTERNAL_SERVER_ERROR', retryable: false, requestId });
 }

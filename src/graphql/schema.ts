@@ -6,6 +6,7 @@ import { tellIdsAtOnce } from './id.js';
 import { tellWhatIsLoaded } from './loaded.js';
 import { knowShownFields } from './logText.js';
 import { rejectWhatThrows } from './rejection.js';
+import { askForRoles } from './role.js';
 import './apiKey.js';
 import './approval.js';
 import './approvalMutation.js';
@@ -49,6 +50,9 @@ import './watch.js';
 
 /** The executable schema, its types in alphabetical order. */
 export function buildSchema(): GraphQLSchema {
-  const steps = [selectLightly, tellIdsAtOnce, tellNodesAlone, tellWhatIsLoaded, rejectWhatThrows, knowShownFields];
+  const steps = [
+    ...[selectLightly, tellIdsAtOnce, tellNodesAlone, tellWhatIsLoaded],
+    ...[askForRoles, rejectWhatThrows, knowShownFields],
+  ];
   return steps.reduce((schema, step) => step(schema), builder.toSchema());
 }

@@ -1,28 +1,29 @@
-import type { Plugin } from 'graphql-yoga';
+import type { Layer } from './layer.js';
 
 /** The queries and mutations that are being carried out, by whatever transport they came. */
 export interface Drain {
-  readonly plugin: Plugin;
+  readonly layer: Layer;
   /** Resolves once there are none. */
   empty(): Promise<void>;
 }
 
 export function drain(): Drain {
-  const running = new Set<Promise<unknown>>();
+  let running = 0;
+  const tell: (() => void)[] = [];
   return {
-    plugin: {
-      onExecute({ executeFn, setExecuteFn }) {
-        setExecuteFn((args) => {
-          const answer = Promise.resolve(executeFn(args));
-          const end = (): void => void running.delete(answer);
-          running.add(answer);
-          answer.then(end, end);
-          return answer;
-        });
+    layer: {
+      execute: (execute) => async (args) => {
+        running += 1;
+        try {
+          return await execute(args);
+        } finally {
+          running -= 1;
+          if (running === 0) for (const each of tell.splice(0)) each();
+        }
       },
     },
     async empty() {
-      while (running.size > 0) await Promise.allSettled(running);
+      while (running > 0) await new Promise<void>((resolve) => tell.push(resolve));
     },
   };
 }

@@ -5,9 +5,10 @@ import type { IncomingHttpHeaders, ServerResponse } from 'node:http';
 import type { ExecutionResult, GraphQLError } from 'graphql';
 import type { FetchAPI, Plugin, YogaInitialContext } from 'graphql-yoga';
 import { formatResult } from './failure.js';
-import { Subscription, type Feed, type Message } from './fanout.js';
+import type { Layer } from './layer.js';
 import { COME_BACK_MS } from './limits.js';
 import type { Pulse } from './pulse.js';
+import { Subscription, type Feed, type Message } from './subscription.js';
 
 const HEADERS = {
   'content-type': 'text/event-stream; charset=utf-8',
@@ -34,6 +35,8 @@ const PULSES_MAX_UNREAD = 2;
 type Result = ExecutionResult | Subscription;
 
 export interface EventStreams {
+  readonly layer: Layer;
+  /** For Yoga, which serves event streams. */
   readonly plugin: Plugin;
   /** Ends every stream without `complete`, so that clients come back and go on from where they were. */
   end(): void;
@@ -45,12 +48,15 @@ export function eventStreams(pulse: Pulse): EventStreams {
   /** The requests that ask for a subscription: its result says so only where it has begun. */
   const subscribing = new WeakSet<Request>();
   return {
-    plugin: {
-      onSubscribe({ args }) {
+    layer: {
+      subscribe: (subscribe) => (args) => {
         // Those that come over WebSockets have none.
         const { request } = args.contextValue as Partial<YogaInitialContext>;
         if (request) subscribing.add(request);
+        return subscribe(args);
       },
+    },
+    plugin: {
       onResultProcess(payload) {
         const { request } = payload;
         const result = payload.result as unknown as Result;

@@ -31,7 +31,6 @@ import {
   type Source,
 } from 'graphql';
 import { compileQuery, isCompiledQuery, type CompiledQuery } from 'graphql-jit';
-import type { Plugin } from 'graphql-yoga';
 import { LRUCache } from 'lru-cache';
 import { wantsNothingTwice } from '../graphql/loaded.js';
 
@@ -199,6 +198,3 @@ function positionOf({ line, column }: Location, text: string): number {
   const lines = text.split(/(?<=\r\n|[\n\r])(?!(?<=\r)\n)/);
   return lines.slice(0, line - 1).reduce((sum, { length }) => sum + length, column - 1);
 }
-
-/** Has an executor execute queries and mutations. */
-export const executeBy = (execute: Execute): Plugin => ({ onExecute: ({ setExecuteFn }) => setExecuteFn(execute) });

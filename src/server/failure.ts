@@ -1,15 +1,17 @@
 // What callers hear of failures: the same over HTTP, server-sent events and WebSockets, in every phase of an operation.
 import {
   GraphQLError,
+  type ExecutionArgs,
   type ExecutionResult,
   type FormattedExecutionResult,
   type GraphQLErrorExtensions,
   type GraphQLFormattedError,
 } from 'graphql';
-import { handleStreamOrSingleExecutionResult, type Plugin } from 'graphql-yoga';
 import type { Logger } from 'pino';
 import type { Context } from '../graphql/context.js';
 import { maskError } from '../graphql/errors.js';
+import type { Layer } from './layer.js';
+import { Subscription } from './subscription.js';
 
 const MASK = 'INTERNAL_SERVER_ERROR';
 
@@ -23,7 +25,7 @@ const FAILED: ReadonlyMap<unknown, number> = new Map([
 /** Statuses of a request that is refused before its operation is looked at. */
 const REFUSED: ReadonlyMap<unknown, number> = new Map([...FAILED, ['UNAUTHENTICATED', 401], ['NOT_FOUND', 404]]);
 
-/** Yoga's note on the status of a document that cannot be read, which it makes itself of its own requests only. */
+/** Yoga's note on the status of a document that cannot be read. */
 const UNREADABLE = { spec: true, status: 400 };
 
 /** How a response begins. */
@@ -68,49 +70,38 @@ export function formatResult({ errors, ...result }: ExecutionResult): FormattedE
   return errors ? { errors: errors.map(formatError), ...result } : result;
 }
 
-/**
- * Gives every error its code, by whatever transport the operation came: Yoga does so for plain HTTP only, and masks without
- * knowing whose request it was.
- */
-export function discloseErrors(log: Logger): Plugin<Context> {
+/** Gives every error its code, by whatever transport the operation came. */
+export function discloseErrors(log: Logger): Layer {
+  const disclosed = (result: ExecutionResult, { contextValue }: ExecutionArgs): ExecutionResult =>
+    discloseResult(result, log, (contextValue as Context).requestId);
   return {
-    onParse({ context: { requestId } }) {
-      return ({ result, replaceParseResult }) => {
-        if (!(result instanceof Error)) return;
-        const told = disclose(tooDeep(result), log, requestId);
-        told.extensions.http ??= UNREADABLE;
-        replaceParseResult(told);
-      };
+    parse: (parse) => (text, asked) => {
+      try {
+        return parse(text, asked);
+      } catch (error) {
+        throw unreadable(disclose(tooDeep(error), log, asked.requestId));
+      }
     },
-    onValidate({ context: { requestId }, validateFn, setValidationFn }) {
-      setValidationFn((...parameters) => {
-        try {
-          const errors = validateFn(...parameters) as readonly unknown[];
-          return errors.map((error) => disclose(error, log, requestId));
-        } catch (error) {
-          return [disclose(tooDeep(error), log, requestId)];
-        }
-      });
+    validate: (validate) => (document, asked) => {
+      const { requestId } = asked;
+      try {
+        return validate(document, asked).map((error) => unreadable(disclose(error, log, requestId)));
+      } catch (error) {
+        return [unreadable(disclose(tooDeep(error), log, requestId))];
+      }
     },
-    onExecute({ args }) {
-      const { requestId } = args.contextValue;
-      return {
-        onExecuteDone: (payload) =>
-          handleStreamOrSingleExecutionResult(payload, ({ result, setResult }) =>
-            setResult(discloseResult(result, log, requestId)),
-          ),
-      };
-    },
-    onSubscribe({ args }) {
-      const { requestId } = args.contextValue;
-      return {
-        onSubscribeResult: (payload) =>
-          handleStreamOrSingleExecutionResult(payload, ({ result, setResult }) =>
-            setResult(discloseResult(result, log, requestId)),
-          ),
-      };
+    execute: (execute) => async (args) => disclosed(await execute(args), args),
+    subscribe: (subscribe) => async (args) => {
+      const result = await subscribe(args);
+      return result instanceof Subscription ? result : disclosed(result, args);
     },
   };
+}
+
+/** With Yoga's note on its status, which is that of a document that cannot be carried out unless something else is said. */
+function unreadable(error: GraphQLError): GraphQLError {
+  error.extensions.http ??= UNREADABLE;
+  return error;
 }
 
 /** The result as a caller may see it. */

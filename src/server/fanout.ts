@@ -10,10 +10,9 @@ import {
   type ASTNode,
   type DocumentNode,
   type ExecutionArgs,
-  type ExecutionResult,
   type VariableNode,
 } from 'graphql';
-import { isAsyncIterable, type Plugin } from 'graphql-yoga';
+import { isAsyncIterable } from 'graphql-yoga';
 import type { Logger } from 'pino';
 import { canonical } from '../domain/canonical.js';
 import type { Context, Delivery } from '../graphql/context.js';
@@ -22,82 +21,17 @@ import { logText } from '../graphql/logText.js';
 import type { LogBatch } from '../store/page.js';
 import type { Execute } from './execute.js';
 import { disclose, discloseResult, formatResult } from './failure.js';
+import type { Phases } from './layer.js';
+import { Subscription, type Message } from './subscription.js';
 
 // How often an operation is repeated that the database failed, and for how long: it may be its own fault.
 const RETRY_MS = 250;
 const OUTAGE_MS = 30_000;
 
-/** A result, written out. */
-export interface Message {
-  readonly text: string;
-  /** Its position in the log, where it is durable. */
-  readonly position: bigint | null;
-}
-
-/** One subscriber's way through the messages of an operation. */
-export interface Feed {
-  /** The next message; null once there is none. One at a time. Rejects with what the caller may hear of a failure. */
-  next(): Promise<Message | null>;
-  /** Ends it, also while `next` waits, which then gets null. Never rejects. */
-  close(): Promise<void>;
-}
-
-/**
- * The result of a subscription, instead of an iterable of results: Envelop and Yoga would wrap that several times over, and
- * look at every value for every subscriber.
- */
-export class Subscription implements Feed {
-  readonly #source: AsyncIterator<unknown, unknown>;
-  readonly #compose: (value: unknown) => Promise<Message>;
-  readonly #failure: (error: unknown) => Error;
-  readonly #callbacks: (() => void)[] = [];
-  #isClosed = false;
-
-  constructor(
-    source: AsyncIterator<unknown, unknown>,
-    compose: (value: unknown) => Promise<Message>,
-    failure: (error: unknown) => Error,
-  ) {
-    this.#source = source;
-    this.#compose = compose;
-    this.#failure = failure;
-  }
-
-  async next(): Promise<Message | null> {
-    try {
-      const turn = await this.#source.next();
-      if (!turn.done) {
-        const message = await this.#compose(turn.value);
-        return this.#isClosed ? null : message;
-      }
-    } catch (error) {
-      if (this.#isClosed) return null;
-      await this.close();
-      throw this.#failure(error);
-    }
-    await this.close();
-    return null;
-  }
-
-  async close(): Promise<void> {
-    if (this.#isClosed) return;
-    this.#isClosed = true;
-    for (const callback of this.#callbacks) callback();
-    // Nobody is left to hear of what goes wrong here.
-    await this.#source.return?.().catch(() => undefined);
-  }
-
-  /** Calls back once it is over, however it came to its end. */
-  onClose(callback: () => void): void {
-    this.#callbacks.push(callback);
-  }
-}
-
-/** Lets subscriptions be answered with a Subscription. */
-export function fanOut(execute: Execute, log: Logger): Plugin<Context> {
+/** Begins subscriptions. */
+export function fanOut(execute: Execute, log: Logger): Phases['subscribe'] {
   const messageOf = derivation<Message>();
-
-  async function subscribe(args: ExecutionArgs): Promise<Subscription | ExecutionResult> {
+  return async (args) => {
     const source = await createSourceEventStream(args);
     if (!isAsyncIterable(source)) return source;
     const { requestId } = args.contextValue as Context;
@@ -107,8 +41,7 @@ export function fanOut(execute: Execute, log: Logger): Plugin<Context> {
         ? messageOf(value, key, () => write(execute, args, value, log))
         : write(execute, args, value, log);
     return new Subscription(source[Symbol.asyncIterator](), compose, (error) => disclose(error, log, requestId));
-  }
-  return { onSubscribe: ({ setSubscribeFn }) => setSubscribeFn(subscribe) };
+  };
 }
 
 /**

@@ -28,7 +28,7 @@ import { Pulse } from './pulse.js';
 import { RateLimit, Slots } from './rate.js';
 import type { Tracing } from './tracing.js';
 import { webSockets } from './websocket.js';
-import { yogaOf } from './yoga.js';
+import { phasesOf, yogaOf } from './yoga.js';
 
 const REQUEST_ID = /^[\w.:/+=-]{1,128}$/;
 const EVENT_ID = /^\d{1,16}$/;
@@ -88,14 +88,15 @@ export function serverOf(options: ServerOptions): Server {
   const operations = drain();
   const load = loadOf(options.poolSize);
   const gates = { query: new Gate(load.query), mutation: new Gate(load.mutation) };
-  const observing = [metrics, tracing].flatMap((it) => (it ? [it.plugin] : []));
-  const yoga = yogaOf({
+  const observing = [metrics, tracing].flatMap((it) => (it ? [it.layer] : []));
+  const phases = phasesOf({
     ...{ schema, log, gates, maxCost },
     subscriptions: { perCaller: maxSubscriptions, perSocket: maxSocketSubscriptions },
     introspection: options.introspection,
-    plugins: [operations.plugin, streams.plugin, ...observing],
+    layers: [operations.layer, streams.layer, ...observing],
   });
-  const plain = plainOperations(yoga, log);
+  const yoga = yogaOf({ schema, phases, plugins: [streams.plugin], log });
+  const plain = plainOperations({ schema, phases, fetchAPI: yoga.fetchAPI, log });
   const rate = new RateLimit({ perSecond: ratePerSecond, burst: ratePerSecond * BURST_SECONDS });
   const addresses = new Slots(maxAddressSockets);
   const clientOf = (request: IncomingMessage): string => addressOf(request, options.trustedProxies);
@@ -104,7 +105,7 @@ export function serverOf(options: ServerOptions): Server {
   metrics?.watch(gaugesOf(store, gates, () => open));
   let closing = false;
   const sockets = webSockets({
-    ...{ yoga, store, authenticate, clientOf, rate, neighbourhood, pulse, log },
+    ...{ schema, phases, store, authenticate, clientOf, rate, neighbourhood, pulse, log },
     slots: new Slots(maxSockets),
     refused: (error) => metrics?.refused(error),
     isClosing: () => closing,

@@ -1,30 +1,25 @@
-import { NoSchemaIntrospectionCustomRule, type ExecutionArgs, type ExecutionResult, type validate } from 'graphql';
-import type { Plugin } from 'graphql-yoga';
-import type { Context } from '../graphql/context.js';
+import {
+  NoSchemaIntrospectionCustomRule,
+  specifiedRules,
+  validate,
+  type ExecutionResult,
+  type GraphQLSchema,
+} from 'graphql';
+import type { Layer, Phases } from './layer.js';
 
-type Execute = (args: ExecutionArgs) => Promise<ExecutionResult>;
-
-/** Shows the schema neither to who asks for it nor to who guesses at it, on any transport. To come before other plugins. */
-export function hideSchema(): Plugin<Context> {
-  return {
-    onValidate({ addValidationRule, validateFn, setValidationFn }) {
-      addValidationRule(NoSchemaIntrospectionCustomRule);
-      const check = validateFn as typeof validate;
-      setValidationFn((...[schema, document, rules, options, info]: Parameters<typeof validate>) =>
-        check(schema, document, rules, { ...options, hideSuggestions: true }, info),
-      );
-    },
-    onExecute({ executeFn, setExecuteFn }) {
-      const execute = executeFn as Execute;
-      setExecuteFn(async (args: ExecutionArgs) => withoutSuggestions(await execute(args)));
-    },
-    onSubscribe({ args }) {
-      (args as ExecutionArgs).hideSuggestions = true;
-    },
-  };
+/** Checks documents by the rules of GraphQL. Where the schema is not shown, neither who asks for it nor who guesses at it sees it. */
+export function checker(schema: GraphQLSchema, isShown: boolean): Phases['validate'] {
+  const rules = isShown ? specifiedRules : [...specifiedRules, NoSchemaIntrospectionCustomRule];
+  return (document) => validate(schema, document, rules, { hideSuggestions: !isShown });
 }
 
-/** Yoga's executor suggests names for what is wrong in variables, also where it is told not to. */
+/** Suggests no names for what is wrong in variables. */
+export const hideSuggestions: Layer = {
+  execute: (execute) => async (args) => withoutSuggestions(await execute(args)),
+  subscribe: (subscribe) => (args) => subscribe({ ...args, hideSuggestions: true }),
+};
+
+/** The executor suggests names also where it is told not to. */
 function withoutSuggestions(result: ExecutionResult): ExecutionResult {
   for (const error of result.errors ?? []) error.message = error.message.replace(/ Did you mean [^?]*\?/g, '');
   return result;

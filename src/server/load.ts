@@ -2,11 +2,10 @@
 // full, or waits in it for too long, is refused at once. Whoever is refused has lost nothing and may repeat, and those who
 // were taken are served as fast as ever. Queries and mutations have places and lines apart, so that neither shuts out the
 // other.
-import { getOperationAST, GraphQLError, OperationTypeNode, type ExecutionArgs, type ExecutionResult } from 'graphql';
-import type { Plugin } from 'graphql-yoga';
+import { getOperationAST, GraphQLError, OperationTypeNode } from 'graphql';
 import type { Logger } from 'pino';
 import { UnavailableError } from '../domain/errors.js';
-import type { Context } from '../graphql/context.js';
+import type { Layer } from './layer.js';
 import { CALM_MS } from './limits.js';
 
 export interface GateOptions {
@@ -76,26 +75,20 @@ export interface Gates {
   readonly mutation: Gate;
 }
 
-type Execute = (args: ExecutionArgs) => Promise<ExecutionResult>;
-
 /** Has every query and mutation pass its gate, by whatever transport it comes. */
-export function shedLoad(gates: Gates, log: Logger): Plugin<Context> {
+export function shedLoad(gates: Gates, log: Logger): Layer {
   const noteRefusal = { query: overload('query', log), mutation: overload('mutation', log) };
   return {
-    onExecute({ args, executeFn, setExecuteFn }) {
-      const { document, operationName } = args as ExecutionArgs;
-      const isMutation = getOperationAST(document, operationName)?.operation === OperationTypeNode.MUTATION;
+    execute: (execute) => async (args) => {
+      const isMutation = getOperationAST(args.document, args.operationName)?.operation === OperationTypeNode.MUTATION;
       const kind = isMutation ? 'mutation' : 'query';
-      const execute = executeFn as Execute;
-      setExecuteFn(async (parameters: ExecutionArgs): Promise<ExecutionResult> => {
-        try {
-          return await gates[kind].pass(() => execute(parameters));
-        } catch (error) {
-          if (!(error instanceof UnavailableError)) throw error;
-          noteRefusal[kind]();
-          return { errors: [new GraphQLError(error.message, { originalError: error })] };
-        }
-      });
+      try {
+        return await gates[kind].pass(() => execute(args));
+      } catch (error) {
+        if (!(error instanceof UnavailableError)) throw error;
+        noteRefusal[kind]();
+        return { errors: [new GraphQLError(error.message, { originalError: error })] };
+      }
     },
   };
 }

@@ -1,7 +1,6 @@
 // What a server counts and measures, for Prometheus. No label takes a value that callers choose: neither names of operations
 // nor ids, of which there is no end.
-import { getOperationAST, GraphQLError, type DocumentNode, type ExecutionResult } from 'graphql';
-import { handleStreamOrSingleExecutionResult, type Plugin } from 'graphql-yoga';
+import { getOperationAST, GraphQLError, type ExecutionResult } from 'graphql';
 import {
   collectDefaultMetrics,
   Counter,
@@ -11,8 +10,9 @@ import {
   type MetricObjectWithValues,
   type MetricValue,
 } from 'prom-client';
-import type { Context } from '../graphql/context.js';
 import type { Observer } from '../store/store.js';
+import type { Layer } from './layer.js';
+import { Subscription } from './subscription.js';
 
 /** What is looked up when somebody asks, and costs nothing until then. */
 export interface Gauges {
@@ -27,8 +27,8 @@ export interface Gauges {
 }
 
 export interface Metrics {
-  /** Counts operations by whatever transport they come; to be the last of the plugins. */
-  readonly plugin: Plugin<Context>;
+  /** Counts operations by whatever transport they come; to be the last of the layers but for traces. */
+  readonly layer: Layer;
   readonly observer: Observer;
   /** Counts what was refused before it came to an operation. */
   refused(error: Coded): void;
@@ -103,33 +103,31 @@ export function createMetrics(worker: number | null = null): Metrics {
   };
 
   return {
-    plugin: {
-      onParse:
-        () =>
-        ({ result }) => {
-          if (result instanceof GraphQLError) count([result]);
-        },
-      onValidate:
-        () =>
-        ({ valid, result }) => {
-          if (!valid) count(result as readonly Coded[]);
-        },
-      onExecute({ args }) {
-        const { document, operationName } = args as { document: DocumentNode; operationName?: string };
-        const ended = time(getOperationAST(document, operationName)?.operation ?? 'query');
-        return {
-          onExecuteDone: (payload) => handleStreamOrSingleExecutionResult(payload, ({ result }) => ended(result)),
-        };
+    layer: {
+      parse: (parse) => (text, asked) => {
+        try {
+          return parse(text, asked);
+        } catch (error) {
+          if (error instanceof GraphQLError) count([error]);
+          throw error;
+        }
       },
-      onSubscribe() {
+      validate: (validate) => (document, asked) => {
+        const found = validate(document, asked);
+        count(found);
+        return found;
+      },
+      execute: (execute) => async (args) => {
+        const ended = time(getOperationAST(args.document, args.operationName)?.operation ?? 'query');
+        const result = await execute(args);
+        ended(result);
+        return result;
+      },
+      subscribe: (subscribe) => async (args) => {
         const begun = time('subscription');
-        return {
-          onSubscribeResult({ result }) {
-            begun(Symbol.asyncIterator in result ? {} : result);
-            return { onNext: ({ result: next }) => count((next as ExecutionResult).errors) };
-          },
-          onSubscribeError: ({ error }) => count([error as Coded]),
-        };
+        const result = await subscribe(args);
+        begun(result instanceof Subscription ? {} : result);
+        return result;
       },
     },
     refused: (error) => count([error]),

@@ -2,25 +2,18 @@
 import {
   getOperationAST,
   GraphQLError,
+  parse,
   type DocumentNode,
   type GraphQLSchema,
   type OperationDefinitionNode,
-  type ParseOptions,
 } from 'graphql';
-import type { Plugin } from 'graphql-yoga';
 import { LRUCache } from 'lru-cache';
 import { QueryTooCostlyError, type CostRule } from '../domain/errors.js';
-import type { Context } from '../graphql/context.js';
 import { Analysis, isExecutable, sizeOfLiteral, sizeOfVariable, type Counts } from './cost.js';
+import type { Layer, Phases, Sent } from './layer.js';
 
 /** What a single operation may come to, by rule. */
 export type OperationLimits = Readonly<Record<CostRule, number>>;
-
-/** An operation as it was sent: Yoga and the WebSockets leave it in the context. */
-interface Sent {
-  readonly operationName?: string | null;
-  readonly variables?: Readonly<Record<string, unknown>> | null;
-}
 
 // Programs send a few documents again and again, each with a few sizes of its lists. A document that was made for it takes
 // two hundred times the memory of its text.
@@ -28,52 +21,46 @@ const CHARACTERS_KEPT = 512 * 1024;
 const LONGEST_KEPT = 16 * 1024;
 const COUNTS_KEPT = 32;
 
-export function limitOperations(limits: OperationLimits): Plugin<Context> {
+/** Refuses what costs too much before it is validated. What is valid once is so for good. */
+export function limitOperations(schema: GraphQLSchema, limits: OperationLimits): Layer {
   const measured = new WeakMap<DocumentNode, Measurements>();
   const valid = new WeakSet<DocumentNode>();
   return {
-    onParse({ parseFn, setParseFn }) {
-      const parse = parseFn as (text: string, options?: ParseOptions) => DocumentNode;
-      setParseFn((text: string, options?: ParseOptions) => {
-        try {
-          return parse(text, { ...options, maxTokens: limits.tokens });
-        } catch (error) {
-          return refuseLong(error, limits.tokens);
-        }
-      });
-    },
-    onValidate({ context, validateFn, setValidationFn }) {
-      const validate = validateFn as (schema: GraphQLSchema, document: DocumentNode) => readonly GraphQLError[];
-      setValidationFn((schema: GraphQLSchema, document: DocumentNode, ...more: []) => {
-        const measurements = measured.get(document) ?? new Measurements(schema, document);
-        measured.set(document, measurements);
-        // The rules of validation compare every two fields: what has too many of them must not come that far.
-        refuse(measurements.of(context.params as Sent), limits);
-        if (valid.has(document)) return [];
-        const errors = validate(schema, document, ...more);
-        if (errors.length === 0) valid.add(document);
-        return errors;
-      });
+    validate: (validate) => (document, asked) => {
+      const measurements = measured.get(document) ?? new Measurements(schema, document);
+      measured.set(document, measurements);
+      // The rules of validation compare every two fields: what has too many of them must not come that far.
+      refuse(measurements.of(asked.params), limits);
+      if (valid.has(document)) return [];
+      const errors = validate(document, asked);
+      if (errors.length === 0) valid.add(document);
+      return errors;
     },
   };
 }
 
-/** For Yoga: keeps the documents that come often. What is wrong or very long is parsed anew, and takes no memory. */
-export function documentCache() {
+/** Reads documents, and keeps those that come often. What is wrong or very long is read anew, and takes no memory. */
+export function reader(maxTokens: number): Phases['parse'] {
   const documents = new LRUCache<string, DocumentNode>({
     maxSize: CHARACTERS_KEPT,
     maxEntrySize: LONGEST_KEPT,
     sizeCalculation: (_document, text) => text.length,
   });
-  return {
-    documentCache: {
-      get: (text: string) => documents.get(text),
-      set: (text: string, document: DocumentNode) => void documents.set(text, document),
-    },
-    errorCache: { get: () => undefined, set: () => undefined },
-    // It knows no variables; which documents are valid is remembered above.
-    validationCache: false,
+  return (text) => {
+    const known = documents.get(text);
+    if (known) return known;
+    const document = parsed(text, maxTokens);
+    documents.set(text, document);
+    return document;
   };
+}
+
+function parsed(text: string, maxTokens: number): DocumentNode {
+  try {
+    return parse(text, { maxTokens });
+  } catch (error) {
+    return refuseLong(error, maxTokens);
+  }
 }
 
 /** The counts of one document, kept by the sizes of the lists that its variables decide. */
@@ -91,7 +78,8 @@ class Measurements {
   of({ operationName, variables }: Sent): Counts {
     const operation = getOperationAST(this.document, operationName) ?? undefined;
     const sizeOf = (name: string) => sizeOfVariable(variables?.[name]) ?? defaultSize(operation, name);
-    const keyOf = () => JSON.stringify([operationName, ...Array.from(this.#sizeVariables, sizeOf)]);
+    const name = operationName == null ? '' : `:${operationName}`;
+    const keyOf = () => `${Array.from(this.#sizeVariables, sizeOf).join()} ${name}`;
     const known = this.#known.get(keyOf());
     if (known) return known;
     const counts = this.#count(operation, sizeOf);

@@ -3,13 +3,13 @@
 // is left to Yoga.
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
-import { getOperationAST, OperationTypeNode, type ExecutionResult } from 'graphql';
-import { processRegularResult } from 'graphql-yoga';
+import { getOperationAST, OperationTypeNode, type ExecutionResult, type GraphQLSchema } from 'graphql';
+import { processRegularResult, type FetchAPI } from 'graphql-yoga';
 import type { Logger } from 'pino';
 import type { Context } from '../graphql/context.js';
 import { disclose } from './failure.js';
+import type { Phases, Sent } from './layer.js';
 import { BODY_MAX_BYTES } from './limits.js';
-import { engineOf, type Yoga } from './yoga.js';
 
 const JSON_TYPE = 'application/json';
 const ANSWERS = [JSON_TYPE, 'application/graphql-response+json'];
@@ -17,16 +17,20 @@ const WHATEVER = new Set(['*/*', 'application/*']);
 const ANSWERED_ONCE = new Set<unknown>([OperationTypeNode.QUERY, OperationTypeNode.MUTATION]);
 const LENGTH = /^[1-9]\d*$/;
 
-/** One operation as it was sent. */
-interface Asked {
+interface Whole extends Sent {
   readonly query: string;
-  readonly operationName?: string | null;
-  readonly variables?: Record<string, unknown> | null;
-  readonly extensions?: Record<string, unknown> | null;
+}
+
+interface Parts {
+  readonly schema: GraphQLSchema;
+  readonly phases: Phases;
+  readonly fetchAPI: FetchAPI;
+  readonly log: Logger;
 }
 
 /** Resolves with whether it has answered; where it has not, the request is as good as untouched. */
-export function plainOperations(yoga: Yoga, log: Logger) {
+export function plainOperations({ schema, phases, fetchAPI, log }: Parts) {
+  const { parse, validate, execute } = phases;
   return async (request: IncomingMessage, response: ServerResponse, context: Context): Promise<boolean> => {
     const type = isPlain(request) && answerTypeOf(request.headers.accept);
     if (!type) return false;
@@ -45,17 +49,15 @@ export function plainOperations(yoga: Yoga, log: Logger) {
   };
 
   /** Null where it is not clear that it is a query or a mutation. */
-  async function resultOf(asked: Asked, initial: Context): Promise<ExecutionResult | null> {
-    // Plugins find the operation where Yoga has it.
-    const context = { ...initial, params: asked };
+  async function resultOf(params: Whole, initial: Context): Promise<ExecutionResult | null> {
+    const context = { ...initial, params };
     try {
-      const { schema, parse, validate, contextFactory, execute } = engineOf(yoga, context);
-      const { operationName, variables: variableValues } = asked;
-      const document = parse(asked.query);
+      const { query, operationName, variables: variableValues } = params;
+      const document = parse(query, context);
       if (!ANSWERED_ONCE.has(getOperationAST(document, operationName)?.operation)) return null;
-      const errors = validate(schema, document);
+      const errors = validate(document, context);
       if (errors.length > 0) return { errors };
-      return await execute({ schema, document, operationName, variableValues, contextValue: await contextFactory() });
+      return await execute({ schema, document, operationName, variableValues, contextValue: context });
     } catch (error) {
       return { errors: [disclose(error, log, context.requestId)] };
     }
@@ -67,7 +69,7 @@ export function plainOperations(yoga: Yoga, log: Logger) {
       response.end(JSON.stringify(result));
       return;
     }
-    const answer = processRegularResult(result, yoga.fetchAPI, type);
+    const answer = processRegularResult(result, fetchAPI, type);
     response.statusCode = answer.status;
     response.setHeaders(new Map(answer.headers));
     response.end(await answer.text());
@@ -83,6 +85,7 @@ function isPlain({ method, headers }: IncomingMessage): boolean {
 
 /** The first that is asked for of those that we have. */
 function answerTypeOf(accept = '*/*'): string | undefined {
+  if (accept === JSON_TYPE) return JSON_TYPE;
   for (const range of accept.toLowerCase().split(',')) {
     const [asked = '', ...parameters] = range.replaceAll(/\s/g, '').split(';');
     const isForeign = parameters.some((it) => it.startsWith('charset=') && it !== 'charset=utf-8');
@@ -103,7 +106,7 @@ function bodyOf(request: IncomingMessage): Promise<Buffer> {
 }
 
 /** Null where the body is anything but one operation as GraphQL over HTTP has it. */
-function askedIn(body: Buffer): Asked | null {
+function askedIn(body: Buffer): Whole | null {
   try {
     const asked: unknown = JSON.parse(body.toString());
     return isAsked(asked) ? asked : null;
@@ -112,7 +115,7 @@ function askedIn(body: Buffer): Asked | null {
   }
 }
 
-function isAsked(given: unknown): given is Asked {
+function isAsked(given: unknown): given is Whole {
   if (!isObject(given)) return false;
   const { query, operationName, variables, extensions, ...others } = given;
   const isNamed = operationName == null || typeof operationName === 'string';

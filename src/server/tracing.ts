@@ -22,25 +22,22 @@ import {
 } from '@opentelemetry/sdk-trace-node';
 import { PrismaInstrumentation } from '@prisma/instrumentation';
 import { getOperationAST, type ExecutionArgs, type ExecutionResult } from 'graphql';
-import { handleStreamOrSingleExecutionResult, type GraphQLParams, type Plugin } from 'graphql-yoga';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { redactText } from '../domain/redaction.js';
-import type { Context } from '../graphql/context.js';
 import type { Spanned } from '../store/store.js';
+import type { Asked, Layer } from './layer.js';
 import { FLUSH_MS } from './limits.js';
+import { Subscription } from './subscription.js';
 
 export interface Tracing {
-  /** Has a span made of each operation; to be the last of the plugins. */
-  readonly plugin: Plugin<Context>;
+  /** Has a span made of each operation; to be the last of the layers. */
+  readonly layer: Layer;
   /** Makes a span of what an operation has the database do. */
   readonly spanned: Spanned;
   /** Sends what is left, where it is taken soon. Never rejects. */
   close(): Promise<void>;
 }
-
-/** What an operation came with. */
-type Asked = Context & { readonly params?: GraphQLParams };
 
 const NAME_MAX = 128;
 
@@ -98,22 +95,19 @@ export function startTracing(log: Logger): Tracing {
         }
       });
     },
-    plugin: {
-      onExecute({ args, executeFn, setExecuteFn }) {
+    layer: {
+      execute: (execute) => async (args) => {
         const { span, within } = begin(args);
-        const execute = executeFn as (given: ExecutionArgs) => Promise<ExecutionResult>;
-        setExecuteFn((given: ExecutionArgs) => context.with(within, () => execute(given)));
-        return {
-          onExecuteDone: (payload) => handleStreamOrSingleExecutionResult(payload, ({ result }) => end(span, result)),
-        };
+        const result = await context.with(within, () => execute(args));
+        end(span, result);
+        return result;
       },
       // A span of its beginning: nobody sees one that has not ended, and what is delivered is read for all who follow.
-      onSubscribe({ args }) {
+      subscribe: (subscribe) => async (args) => {
         const { span } = begin(args);
-        return {
-          onSubscribeResult: ({ result }) => end(span, Symbol.asyncIterator in result ? {} : result),
-          onSubscribeError: () => end(span, {}),
-        };
+        const result = await subscribe(args);
+        end(span, result instanceof Subscription ? {} : result);
+        return result;
       },
     },
     async close() {
@@ -134,7 +128,7 @@ function end(span: Span, { errors = [] }: ExecutionResult): void {
 
 /** Where the caller's span is told: by the headers of a request; over a WebSocket, whose operations have none, by `extensions`. */
 function carrierOf({ headers, params }: Asked): Record<string, unknown> {
-  const { traceparent, tracestate } = { ...params?.extensions, ...headers };
+  const { traceparent, tracestate } = { ...params.extensions, ...headers };
   return { traceparent, tracestate };
 }
 

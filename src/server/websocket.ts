@@ -3,7 +3,14 @@ import { once } from 'node:events';
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { setImmediate, setTimeout as delay } from 'node:timers/promises';
-import { getOperationAST, GraphQLError, OperationTypeNode, type ExecutionArgs, type ExecutionResult } from 'graphql';
+import {
+  getOperationAST,
+  GraphQLError,
+  OperationTypeNode,
+  type ExecutionArgs,
+  type ExecutionResult,
+  type GraphQLSchema,
+} from 'graphql';
 import {
   CloseCode,
   handleProtocols,
@@ -18,13 +25,13 @@ import { UnauthenticatedError } from '../domain/errors.js';
 import type { Store } from '../store/store.js';
 import type { Authenticate, Ending, Grant } from './auth.js';
 import { disclose, formatError, formatResult } from './failure.js';
-import { Subscription } from './fanout.js';
+import type { Phases } from './layer.js';
 import { BODY_MAX_BYTES, INIT_WAIT_MS } from './limits.js';
 import { isForeign, type Neighbourhood } from './origin.js';
 import { keepAlive, peerOf } from './peer.js';
 import type { Pulse } from './pulse.js';
 import type { RateLimit, Slots } from './rate.js';
-import { engineOf, type Yoga } from './yoga.js';
+import { Subscription } from './subscription.js';
 
 const GOING_AWAY = 1001;
 const TRY_AGAIN_LATER = 1013;
@@ -37,7 +44,8 @@ export interface WebSockets {
 }
 
 interface Parts {
-  readonly yoga: Yoga;
+  readonly schema: GraphQLSchema;
+  readonly phases: Phases;
   readonly store: Store;
   readonly authenticate: Authenticate;
   /** The address of whoever sent a request. */
@@ -63,8 +71,8 @@ interface Begun extends ExecutionArgs {
 
 /** GraphQL over WebSockets, by the protocol graphql-transport-ws. */
 export function webSockets(parts: Parts): WebSockets {
-  const { yoga, store, authenticate, clientOf, rate, slots, refused, neighbourhood, pulse, isClosing, log } = parts;
-  const { execute, subscribe } = engineOf(yoga);
+  const { schema, phases, store, authenticate, clientOf, rate, slots, refused, neighbourhood, pulse, isClosing, log } =
+    parts;
 
   const protocol = makeServer<Init, Extra>({
     connectionInitWaitTimeout: INIT_WAIT_MS,
@@ -117,18 +125,16 @@ export function webSockets(parts: Parts): WebSockets {
       refused(told);
       return [told];
     }
-    // Plugins find the operation where HTTP has it.
     const context = { store, caller, holder, socket, requestId: randomUUID(), params: payload };
     const { operationName, variables: variableValues } = payload;
     try {
-      const { schema, parse, validate, contextFactory } = engineOf(yoga, context);
-      const document = parse(payload.query);
-      const errors = validate(schema, document);
+      const document = phases.parse(payload.query, context);
+      const errors = phases.validate(document, context);
       if (errors.length > 0) return errors;
       const operation = getOperationAST(document, operationName);
       if (!operation) return [unresolved()];
-      const args = { schema, document, operationName, variableValues, contextValue: await contextFactory() };
-      const operate = operation.operation === OperationTypeNode.SUBSCRIPTION ? subscribe : execute;
+      const args = { schema, document, operationName, variableValues, contextValue: context };
+      const operate = operation.operation === OperationTypeNode.SUBSCRIPTION ? phases.subscribe : phases.execute;
       const result = await operate(args);
       if (result instanceof Subscription) return { ...args, result: delivering(result, send) };
       return result.data === undefined && result.errors ? result.errors : { ...args, result };

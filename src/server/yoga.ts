@@ -1,30 +1,21 @@
-import type { DocumentNode, ExecutionArgs, ExecutionResult, GraphQLError, GraphQLSchema } from 'graphql';
+import type { GraphQLSchema } from 'graphql';
 import { createYoga, type Plugin, type YogaServerInstance } from 'graphql-yoga';
 import type { Logger } from 'pino';
 import type { Context } from '../graphql/context.js';
 import { disclose, discloseErrors } from './failure.js';
-import { executeBy, executor } from './execute.js';
-import { fanOut, type Subscription } from './fanout.js';
+import { executor } from './execute.js';
+import { fanOut } from './fanout.js';
 import { keepJournal } from './journal.js';
-import { hideSchema } from './introspection.js';
+import { checker, hideSuggestions } from './introspection.js';
+import { layered, phasesOfYoga, type Layer, type Phases } from './layer.js';
 import { shedLoad, type Gates } from './load.js';
 import { BODY_MAX_BYTES, OPERATION_LIMITS } from './limits.js';
-import { documentCache, limitOperations } from './operationLimit.js';
+import { limitOperations, reader } from './operationLimit.js';
 import { PATH } from './path.js';
 import { limitSubscriptions, type SubscriptionLimits } from './subscriptionLimit.js';
 
 /** Serves HTTP; the context of each operation comes with its request. */
 export type Yoga = YogaServerInstance<Context, object>;
-
-/** The phases of an operation, with all that Yoga and its plugins add to them. Envelop types them as `any`. */
-export interface Engine {
-  readonly schema: GraphQLSchema;
-  readonly parse: (text: string) => DocumentNode;
-  readonly validate: (schema: GraphQLSchema, document: DocumentNode) => readonly GraphQLError[];
-  readonly contextFactory: () => Promise<Context>;
-  readonly execute: (args: ExecutionArgs) => Promise<ExecutionResult>;
-  readonly subscribe: (args: ExecutionArgs) => Promise<Subscription | ExecutionResult>;
-}
 
 interface Parts {
   readonly schema: GraphQLSchema;
@@ -34,28 +25,48 @@ interface Parts {
   readonly subscriptions: SubscriptionLimits;
   /** Whether the schema can be asked for. */
   readonly introspection: boolean;
-  readonly plugins: (Plugin | Plugin<Context>)[];
+  /** What hears of every operation. */
+  readonly layers: readonly Layer[];
 }
 
 /** The one way by which the operations of all transports are parsed, validated and executed. */
-export function yogaOf({ schema, log, gates, maxCost, subscriptions, introspection, plugins }: Parts): Yoga {
+export function phasesOf({ schema, log, gates, maxCost, subscriptions, introspection, layers }: Parts): Phases {
   const execute = executor();
+  const limits = { ...OPERATION_LIMITS, cost: maxCost };
+  const innermost = {
+    parse: reader(limits.tokens),
+    validate: checker(schema, introspection),
+    execute,
+    subscribe: fanOut(execute, log),
+  };
+  return layered(innermost, [
+    introspection ? {} : hideSuggestions,
+    shedLoad(gates, log),
+    limitOperations(schema, limits),
+    limitSubscriptions(subscriptions),
+    discloseErrors(log),
+    keepJournal(log),
+    ...layers,
+  ]);
+}
+
+/** What serves the requests that are not plain. */
+export function yogaOf({
+  schema,
+  phases,
+  plugins,
+  log,
+}: {
+  schema: GraphQLSchema;
+  phases: Phases;
+  plugins: readonly Plugin[];
+  log: Logger;
+}): Yoga {
   return createYoga<Context>({
     schema,
     graphqlEndpoint: PATH,
-    // The one that comes first is within those that come after: they hear what it refuses.
-    plugins: [
-      executeBy(execute),
-      introspection ? {} : hideSchema(),
-      shedLoad(gates, log),
-      fanOut(execute, log),
-      limitOperations({ ...OPERATION_LIMITS, cost: maxCost }),
-      limitSubscriptions(subscriptions),
-      discloseErrors(log),
-      keepJournal(log),
-      ...plugins,
-    ],
-    parserAndValidationCache: documentCache(),
+    plugins: [phasesOfYoga(phases), ...plugins],
+    parserAndValidationCache: false,
     maskedErrors: { maskError: (error) => disclose(error, log) },
     maxRequestBodySize: BODY_MAX_BYTES,
     graphiql: false,
@@ -66,9 +77,4 @@ export function yogaOf({ schema, log, gates, maxCost, subscriptions, introspecti
     // It takes its callers' mistakes for errors; ours are logged by `disclose`.
     logging: false,
   });
-}
-
-/** For operations that do not come by Yoga's own HTTP. */
-export function engineOf(yoga: Yoga, context?: Context): Engine {
-  return yoga.getEnveloped(context) as Engine;
 }
