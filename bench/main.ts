@@ -5,6 +5,7 @@ import { runCaller } from './caller.js';
 import { NotMeasured, type Case } from './case.js';
 import { runFloor } from './floor.js';
 import { openPlace, type Place } from './place.js';
+import { ROOM } from './process.js';
 import { lineOf, writeResults, type Missing } from './result.js';
 import { measure, type Result } from './round.js';
 import { cases } from './table.js';
@@ -27,6 +28,8 @@ function interruption(): Promise<never> {
 async function bench({ quick, wanted, workers }: { quick: boolean; wanted: string; workers: number }): Promise<void> {
   const chosen = cases.filter(({ name, against }) => `${name} ${against}`.includes(wanted));
   if (chosen.length === 0) throw new Error(`no case has "${wanted}" in its name`);
+  // Both sides alike: what they start has it from here.
+  process.env.NODE_OPTIONS = ROOM;
   const interrupted = interruption();
   interrupted.catch(() => undefined);
   const { place, close } = await openPlace({ quick, workers, say });

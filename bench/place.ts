@@ -9,7 +9,7 @@ import { startRedis } from '../tests/support/redis.js';
 import { query, withDatabase } from '../tests/support/sql.js';
 import { startCaller, type Caller } from './caller.js';
 import { load, sizesOf, type Samples, type Sizes } from './data.js';
-import { inspected } from './process.js';
+import { inspected, ROOM } from './process.js';
 
 export interface Place {
   /** Of the server's GraphQL; it asks for no keys. */
@@ -53,7 +53,14 @@ const ALLOWANCE = {
 
 /** Starts a server that lets one caller ask for as much as many. */
 export const serveBench = (databaseUrl: string, redisUrl: string, env: Readonly<Record<string, string>> = {}) =>
-  serve({ ...ALLOWANCE, DATABASE_URL: databaseUrl, REDIS_URL: redisUrl, LOG_LEVEL: 'warn', ...env });
+  serve({
+    ...ALLOWANCE,
+    DATABASE_URL: databaseUrl,
+    REDIS_URL: redisUrl,
+    LOG_LEVEL: 'warn',
+    NODE_OPTIONS: ROOM,
+    ...env,
+  });
 
 export async function openPlace({
   quick,

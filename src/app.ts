@@ -8,7 +8,6 @@ import { buildSchema } from './graphql/schema.js';
 import { prepareGround, wantsAdminKey } from './ground.js';
 import { startInstance } from './instance.js';
 import { Opened } from './opened.js';
-import { createMetrics } from './server/metrics.js';
 import { serveMetrics } from './server/metricsServer.js';
 import { ensureAdminKey } from './store/apiKey.js';
 
@@ -29,7 +28,7 @@ export async function startApp(config: Config, log: Logger, schema: GraphQLSchem
   const opened = new Opened(log);
   try {
     const { databaseUrl, failed } = opened.keep(await prepareGround(config, log), (it) => it.close());
-    const metrics = metricsPort === null ? null : createMetrics();
+    const metrics = metricsPort === null ? null : (await import('./server/metrics.js')).createMetrics();
     const bus = opened.keep(redisUrl ? await redisBus({ url: redisUrl, log }) : memoryBus(), (it) => it.close());
     const instance = opened.keep(await startInstance({ config, databaseUrl, schema, bus, metrics, log }), (it) =>
       it.close(),

@@ -12,7 +12,7 @@ import { authentication } from './server/auth.js';
 import { serverOf, type Server } from './server/http.js';
 import { STATEMENT_MAX_MS } from './server/limits.js';
 import type { Metrics } from './server/metrics.js';
-import { tokenVerifier, type TokenOptions } from './server/token.js';
+import type { TokenOptions } from './server/token.js';
 import type { Tracing } from './server/tracing.js';
 import { blockListOf } from './setting.js';
 import { Keyring } from './store/keyring.js';
@@ -74,7 +74,7 @@ export async function startInstance(options: InstanceOptions): Promise<Instance>
           adminKey: config.adminKey,
           keyring,
           findProject: async (slug) => (await findProject(database, slug))?.id ?? null,
-          verifyToken: tokens && tokenVerifier(tokens),
+          verifyToken: tokens && (await import('./server/token.js')).tokenVerifier(tokens),
         }),
         neighbourhood: { hosts: hostsOf(config), origins: config.corsOrigins },
         trustedProxies: blockListOf(config.trustedProxies),

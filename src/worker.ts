@@ -10,7 +10,7 @@ import { startInstance, type Instance } from './instance.js';
 import { lineOver, send, type Order, type Report } from './link.js';
 import { logTo } from './logger.js';
 import { Opened } from './opened.js';
-import { createMetrics, type Metrics } from './server/metrics.js';
+import type { Metrics } from './server/metrics.js';
 
 type Serve = Order & { readonly kind: 'serve' };
 
@@ -55,7 +55,7 @@ async function start({ config, databaseUrl, number }: Serve, log: Logger): Promi
   const opened = new Opened(log);
   try {
     const { redisUrl, metricsPort } = config;
-    const metrics = metricsPort === null ? null : createMetrics(number);
+    const metrics = metricsPort === null ? null : (await import('./server/metrics.js')).createMetrics(number);
     const bus = await (redisUrl ? redisBus({ url: redisUrl, log }) : lineBus({ line: ownLine(), log }));
     opened.keep(bus, (it) => it.close());
     const instance = await startInstance({ config, databaseUrl, schema: buildSchema(), bus, metrics, log });

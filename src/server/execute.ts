@@ -30,7 +30,7 @@ import {
   type SelectionSetNode,
   type Source,
 } from 'graphql';
-import { compileQuery, isCompiledQuery, type CompiledQuery } from 'graphql-jit';
+import type * as Compiler from 'graphql-jit';
 import { LRUCache } from 'lru-cache';
 import { wantsNothingTwice } from '../graphql/loaded.js';
 
@@ -41,39 +41,60 @@ const OFTEN = 12;
 const CHARACTERS_KEPT = 128 * 1024;
 const LONGEST_COMPILED = 4 * 1024;
 
-/** An operation of a document, and how often it has come. */
+/** An operation of a document, how often it has come, and whether it has been given to the compiler. */
 interface Known {
   uses: number;
+  isTried: boolean;
   readonly characters: number;
 }
 
 /** An executor that knows the documents of one schema, each by its identity. */
 export function executor({ often = OFTEN } = {}): Execute {
   const documents = new WeakMap<DocumentNode, Map<string | null, Known>>();
-  const programs = new LRUCache<Known, CompiledQuery>({
+  const programs = new LRUCache<Known, Compiler.CompiledQuery>({
     maxSize: CHARACTERS_KEPT,
     sizeCalculation: (_program, { characters }) => characters,
-    dispose: (_program, known) => (known.uses = 0),
+    dispose: (_program, known) => Object.assign(known, { uses: 0, isTried: false }),
   });
 
   return (args) => {
     const { document, operationName = null } = args;
     const operations = documents.get(document) ?? new Map<string | null, Known>();
     documents.set(document, operations);
-    const known = operations.get(operationName) ?? { uses: 0, characters: document.loc?.end ?? Infinity };
+    const known = operations.get(operationName) ?? {
+      uses: 0,
+      isTried: false,
+      characters: document.loc?.end ?? Infinity,
+    };
     operations.set(operationName, known);
     known.uses += 1;
     const program = programs.get(known);
     if (program) return run(program, args);
-    if (known.uses !== often || known.characters > LONGEST_COMPILED) return interpret(args);
-    const compiled = compile(args);
+    if (known.isTried || known.uses < often || known.characters > LONGEST_COMPILED) return interpret(args);
+    if (!compiler) {
+      void loadCompiler();
+      return interpret(args);
+    }
+    known.isTried = true;
+    const compiled = compile(args, compiler);
     if (!compiled) return interpret(args);
     programs.set(known, compiled);
     return run(compiled, args);
   };
 }
 
-function compile({ schema, document, operationName }: ExecutionArgs): CompiledQuery | null {
+let compiler: typeof Compiler | null = null;
+let loading: Promise<void> | undefined;
+
+/** Has the compiler loaded, which is much code that no start waits for: what comes before that is interpreted. */
+export function loadCompiler(): Promise<void> {
+  return (loading ??= import('graphql-jit').then((loaded) => void (compiler = loaded)));
+}
+
+function compile(
+  { schema, document, operationName }: ExecutionArgs,
+  { compileQuery, isCompiledQuery }: typeof Compiler,
+): Compiler.CompiledQuery | null {
   const operation = getOperationAST(document, operationName);
   const root = operation && schema.getRootType(operation.operation);
   const selectionSet = root && withoutFragments(operation.selectionSet, root, document);
@@ -176,7 +197,7 @@ function fragmentOf(name: string, { definitions }: DocumentNode): FragmentDefini
   );
 }
 
-async function run(compiled: CompiledQuery, args: ExecutionArgs): Promise<ExecutionResult> {
+async function run(compiled: Compiler.CompiledQuery, args: ExecutionArgs): Promise<ExecutionResult> {
   const { document, rootValue, contextValue, variableValues } = args;
   const result = (await compiled.query(rootValue, contextValue, variableValues)) as ExecutionResult;
   if (!result.errors) return result;

@@ -12,7 +12,6 @@ import {
   type ExecutionArgs,
   type VariableNode,
 } from 'graphql';
-import { isAsyncIterable } from 'graphql-yoga';
 import type { Logger } from 'pino';
 import { canonical } from '../domain/canonical.js';
 import type { Context, Delivery } from '../graphql/context.js';
@@ -33,7 +32,7 @@ export function fanOut(execute: Execute, log: Logger): Phases['subscribe'] {
   const messageOf = derivation<Message>();
   return async (args) => {
     const source = await createSourceEventStream(args);
-    if (!isAsyncIterable(source)) return source;
+    if (!(Symbol.asyncIterator in source)) return source;
     const { requestId } = args.contextValue as Context;
     const key = keyOf(args);
     const compose = (value: unknown): Promise<Message> =>

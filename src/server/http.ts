@@ -13,22 +13,24 @@ import { addressOf } from './address.js';
 import type { Authenticate, Grant } from './auth.js';
 import { drain } from './drain.js';
 import { asksForStream, eventStreams, isOutage, putOff } from './eventStream.js';
+import { loadCompiler } from './execute.js';
 import { disclose, formatError, refusalHead } from './failure.js';
 import { CONTENT_POLICY, graphiqlPage } from './graphiql.js';
 import { handedTo } from './handed.js';
 import { healthOf } from './health.js';
-import { BURST_SECONDS, DRAIN_MS, KEEP_ALIVE_MS, loadOf, SETTLE_MS, type Allowance } from './limits.js';
+import { BURST_SECONDS, DRAIN_MS, KEEP_ALIVE_MS, loadOf, SETTLE_MS, WARM_UP_MS, type Allowance } from './limits.js';
 import { listen } from './listen.js';
 import { Gate, type Gates } from './load.js';
 import type { Gauges, Metrics } from './metrics.js';
 import { grantOf, refusalOf, wantsPage, type Neighbourhood } from './origin.js';
 import { graphqlAt, PATH } from './path.js';
 import { plainOperations } from './plain.js';
+import { phasesOf } from './phases.js';
 import { Pulse } from './pulse.js';
 import { RateLimit, Slots } from './rate.js';
 import type { Tracing } from './tracing.js';
 import { webSockets } from './websocket.js';
-import { phasesOf, yogaOf } from './yoga.js';
+import type { Yoga } from './yoga.js';
 
 const REQUEST_ID = /^[\w.:/+=-]{1,128}$/;
 const EVENT_ID = /^\d{1,16}$/;
@@ -95,8 +97,14 @@ export function serverOf(options: ServerOptions): Server {
     introspection: options.introspection,
     layers: [operations.layer, streams.layer, ...observing],
   });
-  const yoga = yogaOf({ schema, phases, plugins: [streams.plugin], log });
-  const plain = plainOperations({ schema, phases, fetchAPI: yoga.fetchAPI, log });
+  let loading: Promise<Yoga> | undefined;
+  const yoga = (): Promise<Yoga> => (loading ??= loadYoga());
+  const loadYoga = async (): Promise<Yoga> => {
+    const { yogaOf } = await import('./yoga.js');
+    return yogaOf({ schema, phases, plugins: [streams.plugin], log });
+  };
+  const warming = setTimeout(() => void Promise.all([yoga(), loadCompiler()]), WARM_UP_MS).unref();
+  const plain = plainOperations({ schema, phases, yoga, log });
   const rate = new RateLimit({ perSecond: ratePerSecond, burst: ratePerSecond * BURST_SECONDS });
   const addresses = new Slots(maxAddressSockets);
   const clientOf = (request: IncomingMessage): string => addressOf(request, options.trustedProxies);
@@ -140,7 +148,9 @@ export function serverOf(options: ServerOptions): Server {
     const context: Context = { store, caller, holder, requestId, headers, lastEventId: lastEventIdOf(headers) };
     if (await plain(request, response, context)) return;
     endWith(grant, response);
-    await yoga(request, response, context);
+    await (
+      await yoga()
+    )(request, response, context);
   }
 
   /** Whom the request stands for; null where it has been answered that it stands for nobody, or comes too soon. */
@@ -212,6 +222,7 @@ export function serverOf(options: ServerOptions): Server {
     take: (socket) => handed.take(socket),
     async close() {
       closing = true;
+      clearTimeout(warming);
       const closed = Promise.all([once(server, 'close'), handed.empty()]);
       const late = delay(DRAIN_MS, null, { ref: false });
       server.close();

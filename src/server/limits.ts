@@ -84,3 +84,6 @@ export const REFUSALS = { perSecond: 20, burst: 200 } as const;
 
 /** How long a statement may run for a request: beyond it the request fails with UNAVAILABLE. */
 export const STATEMENT_MAX_MS = 10_000;
+
+/** After its start a server loads what it need not have for the first answers. */
+export const WARM_UP_MS = 500;

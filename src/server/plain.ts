@@ -4,12 +4,12 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
 import { getOperationAST, OperationTypeNode, type ExecutionResult, type GraphQLSchema } from 'graphql';
-import { processRegularResult, type FetchAPI } from 'graphql-yoga';
 import type { Logger } from 'pino';
 import type { Context } from '../graphql/context.js';
 import { disclose } from './failure.js';
 import type { Phases, Sent } from './layer.js';
 import { BODY_MAX_BYTES } from './limits.js';
+import type { Yoga } from './yoga.js';
 
 const JSON_TYPE = 'application/json';
 const ANSWERS = [JSON_TYPE, 'application/graphql-response+json'];
@@ -24,12 +24,13 @@ interface Whole extends Sent {
 interface Parts {
   readonly schema: GraphQLSchema;
   readonly phases: Phases;
-  readonly fetchAPI: FetchAPI;
+  /** Knows the status of whatever has failed. */
+  readonly yoga: () => Promise<Yoga>;
   readonly log: Logger;
 }
 
 /** Resolves with whether it has answered; where it has not, the request is as good as untouched. */
-export function plainOperations({ schema, phases, fetchAPI, log }: Parts) {
+export function plainOperations({ schema, phases, yoga, log }: Parts) {
   const { parse, validate, execute } = phases;
   return async (request: IncomingMessage, response: ServerResponse, context: Context): Promise<boolean> => {
     const type = isPlain(request) && answerTypeOf(request.headers.accept);
@@ -69,7 +70,8 @@ export function plainOperations({ schema, phases, fetchAPI, log }: Parts) {
       response.end(JSON.stringify(result));
       return;
     }
-    const answer = processRegularResult(result, fetchAPI, type);
+    const { processRegularResult } = await import('graphql-yoga');
+    const answer = processRegularResult(result, (await yoga()).fetchAPI, type);
     response.statusCode = answer.status;
     response.setHeaders(new Map(answer.headers));
     response.end(await answer.text());

@@ -22,7 +22,7 @@ const PURGED = '23503';
  * What PostgreSQL says (XX000, internal_error) of a row whose lock it took while another transaction that had changed it was
  * being undone: nothing was written, and the next attempt finds that one gone.
  */
-const HALF_UNDONE = /^new multixact has more than one updating member/;
+const HALF_UNDONE = 'new multixact has more than one updating member';
 
 /** unique_violation */
 const REPEATED = '23505';
@@ -74,7 +74,7 @@ export function isRetryable(error: unknown): boolean {
     CONFLICTS.has(originalCode) ||
     originalCode === PURGED ||
     RACES.has(constraint?.index) ||
-    (error instanceof Error && HALF_UNDONE.test(error.message))
+    (error instanceof Error && error.message.startsWith(HALF_UNDONE))
   );
 }
 

@@ -14,8 +14,8 @@ export async function ensureProject({ writer }: Database, slug: string): Promise
 }
 
 /** The project of that slug, or null. */
-export async function findProject({ prisma }: Database, slug: string): Promise<Project | null> {
-  return isSlug(slug) ? prisma.project.findUnique({ where: { slug } }) : null;
+export async function findProject({ reader }: Database, slug: string): Promise<Project | null> {
+  return isSlug(slug) ? PROJECTS.find(reader, { slug }) : null;
 }
 
 export interface CreateProjectInput {

@@ -4,7 +4,7 @@ import type { Context } from '../../src/graphql/context.js';
 import { maskError } from '../../src/graphql/errors.js';
 import { encodeId, newId } from '../../src/domain/id.js';
 import { buildSchema } from '../../src/graphql/schema.js';
-import { executor } from '../../src/server/execute.js';
+import { executor, loadCompiler } from '../../src/server/execute.js';
 import { transitionSession } from '../../src/store/conversation.js';
 import { appendEvents } from '../../src/store/event.js';
 import { openStore, type TestStore } from '../support/store.js';
@@ -14,6 +14,7 @@ let opened: TestStore;
 let context: Context;
 
 beforeAll(async () => {
+  await loadCompiler();
   opened = await openStore();
   const { store, caller, start } = opened;
   context = { store, caller, holder: 'tester', requestId: 'test' };

@@ -2,7 +2,7 @@ import { parse, subscribe, validate, type ExecutionResult, type GraphQLError } f
 import type { Context } from '../../src/graphql/context.js';
 import { maskError } from '../../src/graphql/errors.js';
 import { buildSchema } from '../../src/graphql/schema.js';
-import { executor } from '../../src/server/execute.js';
+import { executor, loadCompiler } from '../../src/server/execute.js';
 import { openStore, type TestStore } from './store.js';
 
 const schema = buildSchema();
@@ -37,6 +37,7 @@ export async function openGraphql(): Promise<TestGraphql> {
   });
 
   // Each document is compiled at once: servers take what comes for the first time the other way.
+  await loadCompiler();
   const execute = executor({ often: 1 });
   const answer = async (source: string, variableValues?: Record<string, unknown>, as?: Partial<Context>) => {
     const document = parse(source);
