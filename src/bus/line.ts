@@ -37,10 +37,11 @@ function lineWire(line: Line, events: WireEvents): Wire {
 
   return {
     isUp: () => true,
-    publish(topic, text) {
+    async publish(topic, text) {
       // The broker tells the others: what is heard here need not go there and back.
       if (topics.has(topic)) events.onMessage(topic, text);
-      return line.send({ kind: 'message', topic, text });
+      await line.send({ kind: 'message', topic, text });
+      return null;
     },
     async subscribe(topic) {
       topics.add(topic);

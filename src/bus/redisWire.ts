@@ -67,7 +67,11 @@ export function clusterWire(url: string, events: WireEvents): Wire {
 
   return {
     isUp,
-    publish: (topic, text) => cluster.spublish(topic, text),
+    async publish(topic, text) {
+      // It counts those who listen at one node alone.
+      await cluster.spublish(topic, text);
+      return null;
+    },
     async subscribe(topic) {
       // ioredis keeps a list of its own, which grows with every repetition.
       if (known.has(topic)) await cluster.sunsubscribe(topic);

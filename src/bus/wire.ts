@@ -2,8 +2,8 @@
 export interface Wire {
   /** Every connection is usable. */
   isUp(): boolean;
-  /** Rejects at once while it is down: nothing is queued. */
-  publish(topic: string, text: string): Promise<unknown>;
+  /** Resolves to how many have heard it, where that is known. Rejects at once while it is down: nothing is queued. */
+  publish(topic: string, text: string): Promise<number | null>;
   /** Resolves once what is published from now on will be heard. Lost with the connection: to be repeated after each `onUp`. */
   subscribe(topic: string): Promise<unknown>;
   unsubscribe(topic: string): Promise<unknown>;

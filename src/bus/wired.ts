@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { Audience } from './audience.js';
 import { beatOutbox, decodeBeats, encodeBeats, newestOf } from './beat.js';
@@ -6,6 +7,8 @@ import { beatTopicOf, topicOf, type Beat, type Bus, type Hint } from './bus.js';
 import { Outbox } from './outbox.js';
 import { reasonOf, type Wire, type WireEvents } from './wire.js';
 
+// Where nobody listens, beats are collected for so long before they are told again: of each session the newest.
+const UNHEARD_MS = 250;
 // How often a connection has to show that it is alive, and what could not be subscribed is tried again.
 const PROBE_MS = 1_000;
 
@@ -62,19 +65,25 @@ export async function wiredBus({ connect, carrier, log }: Options): Promise<Bus>
   });
   const beatsElsewhere = beatOutbox(async (told) => {
     // One message after the other: where the wire is slow, what waits is replaced by what is newer.
+    let isHeard = false;
     for (const [topic, newest] of told) {
-      for (const text of encodeBeats(self, newest)) if (!(await publish(topic, text))) return;
+      for (const text of encodeBeats(self, newest)) {
+        const heard = await publish(topic, text);
+        if (heard === false) return;
+        isHeard ||= heard !== 0;
+      }
     }
+    if (!isHeard) await delay(UNHEARD_MS, null, { ref: false });
   });
 
   function tellHere(topic: string, told: readonly Beat[]): void {
     if (told.length > 0) beatAudience.tell(topic, told);
   }
 
-  async function publish(topic: string, text: string): Promise<boolean> {
+  /** False where it could not be sent, else how many have heard it, where that is known. */
+  async function publish(topic: string, text: string): Promise<number | null | false> {
     try {
-      await wire.publish(topic, text);
-      return true;
+      return await wire.publish(topic, text);
     } catch (error) {
       degrade(reasonOf(error));
       return false;
@@ -82,7 +91,7 @@ export async function wiredBus({ connect, carrier, log }: Options): Promise<Bus>
   }
 
   async function publishHint(topic: string, position: number): Promise<boolean> {
-    const isSent = await publish(topic, String(position));
+    const isSent = (await publish(topic, String(position))) !== false;
     // A server whose wire is back before this one's has read by then, and has to be told what came later.
     if (!isSent) unsent.set(topic, Math.max(position, unsent.get(topic) ?? 0));
     return isSent;
