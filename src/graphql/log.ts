@@ -8,6 +8,7 @@ import { delivered, type Context } from './context.js';
 import { EventLevelEnum, EventTypeEnum } from './eventType.js';
 import { total } from './heavy.js';
 import { uuidIn } from './id.js';
+import { fieldsOfEvents } from './logText.js';
 import { EventNode } from './node.js';
 
 const LogFilterInput = builder.inputType('LogFilter', {
@@ -112,10 +113,11 @@ builder.subscriptionField('log', (t) =>
       }),
       ...filterArg,
     },
-    subscribe: (_, { after, filter }, context) =>
+    subscribe: (_, { after, filter }, context, info) =>
       followLog(context.store, context.caller.projectId, {
         after: beginning(context, after),
         filter: logFilter(filter),
+        fields: fieldsOfEvents(info),
       }),
     resolve: (batch, _, context) => delivered(context, batch.position, batch),
   }),

@@ -4,6 +4,7 @@
 // not know, and whatever fails, is left to the executor.
 import {
   getOperationAST,
+  isEnumType,
   isLeafType,
   isListType,
   isNonNullType,
@@ -16,10 +17,13 @@ import {
   type GraphQLLeafType,
   type GraphQLObjectType,
   type GraphQLOutputType,
+  type GraphQLResolveInfo,
   type GraphQLSchema,
+  type OperationDefinitionNode,
   type SelectionSetNode,
 } from 'graphql';
 import { encodeId, ID_PREFIXES, type IdType } from '../domain/id.js';
+import type { EventField } from '../store/page.js';
 
 type Row = Readonly<Record<string, unknown>>;
 type Write = (value: unknown) => string;
@@ -27,6 +31,8 @@ type Field = GraphQLField<unknown, unknown>;
 
 /** What a field's resolver makes of an object that is all it looks at. */
 interface Shown {
+  /** Of the object. */
+  readonly property: string;
   /** Whose that is: of another one nothing is known. */
   readonly resolve: Field['resolve'];
   readonly of: (row: Row) => unknown;
@@ -49,32 +55,51 @@ export function knowShownFields(schema: GraphQLSchema): GraphQLSchema {
       const reference = type.name === 'Event' ? REFERENCES[name] : undefined;
       if (reference) {
         const of = ({ [reference]: id }: Row) => (id === null ? null : { id });
-        shownBy.set(field, { resolve, of, isReference: true });
+        shownBy.set(field, { property: reference, resolve, of, isReference: true });
       } else if (name === 'id' && type.name in ID_PREFIXES) {
         const of = ({ id }: Row) => encodeId(type.name as IdType, id as string);
-        shownBy.set(field, { resolve, of, isReference: false });
+        shownBy.set(field, { property: 'id', resolve, of, isReference: false });
       } else if (typeof property === 'string') {
-        shownBy.set(field, { resolve, of: (row) => row[property], isReference: false });
+        shownBy.set(field, { property, resolve, of: (row) => row[property], isReference: false });
       }
     }
   }
   return schema;
 }
 
-const writers = new WeakMap<DocumentNode, Map<string, Write | null>>();
+interface Writer {
+  readonly write: Write;
+  /** All that it looks at of an event. */
+  readonly fields: readonly EventField[];
+}
+
+const writers = new WeakMap<OperationDefinitionNode, Writer | null>();
+
+type Operation = Pick<GraphQLResolveInfo, 'schema' | 'operation' | 'fragments'>;
+
+/** What is asked of the events of a subscription to the log; null where only the executor can say. */
+export const fieldsOfEvents = (asked: Operation): readonly EventField[] | null => writerOf(asked)?.fields ?? null;
 
 /** The result of a subscription to the log for a batch, written out; null where only the executor can say what it is. */
-export function logText(args: ExecutionArgs, batch: unknown): string | null {
-  const { document, operationName } = args;
-  const ofDocument = writers.get(document) ?? new Map<string, Write | null>();
-  writers.set(document, ofDocument);
-  const name = operationName ?? '';
-  let write = ofDocument.get(name);
-  if (write === undefined) {
-    write = attempt(() => new Writing(args).operation());
-    ofDocument.set(name, write);
-  }
-  return write && attempt(() => write(batch));
+export function logText({ schema, document, operationName }: ExecutionArgs, batch: unknown): string | null {
+  const operation = getOperationAST(document, operationName);
+  if (!operation) return null;
+  const known = writers.get(operation);
+  const writer = known === undefined ? writerOf({ schema, operation, fragments: fragmentsOf(document) }) : known;
+  return writer && attempt(() => writer.write(batch));
+}
+
+function writerOf(asked: Operation): Writer | null {
+  const known = writers.get(asked.operation);
+  if (known !== undefined) return known;
+  const writer = attempt(() => new Writing(asked).operation());
+  writers.set(asked.operation, writer);
+  return writer;
+}
+
+function fragmentsOf({ definitions }: DocumentNode): Record<string, FragmentDefinitionNode> {
+  const fragments = definitions.filter((it) => it.kind === Kind.FRAGMENT_DEFINITION);
+  return Object.fromEntries(fragments.map((fragment) => [fragment.name.value, fragment]));
 }
 
 function attempt<Result>(work: () => Result): Result | null {
@@ -91,25 +116,22 @@ function leave(what: string): never {
 
 /** Puts together what writes the results of one operation. */
 class Writing {
-  readonly #args: ExecutionArgs;
-  readonly #fragments: ReadonlyMap<string, FragmentDefinitionNode>;
+  readonly #asked: Operation;
+  readonly #fields = new Set<EventField>();
 
-  constructor(args: ExecutionArgs) {
-    this.#args = args;
-    const fragments = args.document.definitions.filter((it) => it.kind === Kind.FRAGMENT_DEFINITION);
-    this.#fragments = new Map(fragments.map((fragment) => [fragment.name.value, fragment]));
+  constructor(asked: Operation) {
+    this.#asked = asked;
   }
 
-  operation(): Write {
-    const { schema, document, operationName } = this.#args;
-    const operation = getOperationAST(document, operationName);
-    const [root, ...others] = operation?.selectionSet.selections ?? [];
+  operation(): Writer {
+    const { schema, operation } = this.#asked;
+    const [root, ...others] = operation.selectionSet.selections;
     if (root?.kind !== Kind.FIELD || others.length > 0 || root.directives?.length) leave('the operation');
     const field = schema.getSubscriptionType()?.getFields()[root.name.value];
     if (field?.name !== 'log') leave('another subscription');
     const write = this.#value(field.type, root.selectionSet);
     const start = `{"data":{${JSON.stringify((root.alias ?? root.name).value)}:`;
-    return (batch) => `${start}${write(batch)}}}`;
+    return { write: (batch) => `${start}${write(batch)}}}`, fields: [...this.#fields] };
   }
 
   #value(type: GraphQLOutputType, selectionSet: SelectionSetNode | undefined): Write {
@@ -152,7 +174,7 @@ class Writing {
         fields.set(key, this.#field(type, selection.name.value, selection.selectionSet));
         continue;
       }
-      const part = selection.kind === Kind.FRAGMENT_SPREAD ? this.#fragments.get(selection.name.value) : selection;
+      const part = selection.kind === Kind.FRAGMENT_SPREAD ? this.#asked.fragments[selection.name.value] : selection;
       const isOfType = !part?.typeCondition || part.typeCondition.name.value === type.name;
       if (!part || !isOfType || part.directives?.length) leave('a fragment');
       this.#collect(type, part.selectionSet, fields);
@@ -165,6 +187,7 @@ class Writing {
     const shown = field && shownBy.get(field);
     if (!shown || shown.resolve !== field.resolve) leave('a resolver');
     if (shown.isReference && !asksForIds(selectionSet)) leave('what is not at hand');
+    if (type.name === 'Event') this.#fields.add(shown.property as EventField);
     const write = this.#value(field.type, selectionSet);
     return (row) => write(shown.of(row as Row));
   }
@@ -173,6 +196,17 @@ class Writing {
 const asksForIds = (selectionSet: SelectionSetNode | undefined): boolean =>
   selectionSet?.selections.every((it) => it.kind === Kind.FIELD && it.name.value === 'id') ?? false;
 
+// What these are serialized to is written as it is: it holds nothing that JSON escapes.
+const QUOTED = new Set(['DateTime']);
+const BARE = new Set(['SafeInt', 'Int', 'Boolean']);
+
 function leafWriter(type: GraphQLLeafType): Write {
-  return (value) => JSON.stringify(type.serialize(value) ?? leave('what cannot be told'));
+  const tell = (value: unknown): unknown => type.serialize(value) ?? leave('what cannot be told');
+  if (isEnumType(type)) {
+    const texts = new Map(type.getValues().map(({ name, value }) => [value as unknown, JSON.stringify(name)]));
+    return (value) => texts.get(value) ?? leave('what is no value of the enum');
+  }
+  if (QUOTED.has(type.name)) return (value) => `"${tell(value) as string}"`;
+  if (BARE.has(type.name)) return (value) => String(tell(value));
+  return (value) => JSON.stringify(tell(value));
 }

@@ -5,7 +5,7 @@ import type { Event } from '../database/client.js';
 import { canonical } from '../domain/canonical.js';
 import { Ahead } from './ahead.js';
 import { insist } from './insist.js';
-import { BATCH_BYTES, matches, readLog, sizeOf, type LogBatch, type LogFilter } from './page.js';
+import { BATCH_BYTES, matches, readLog, sizeOf, type EventField, type LogBatch, type LogFilter } from './page.js';
 import type { Store } from './store.js';
 import { FRESH_MS, stream } from './stream.js';
 import type { Place } from './tail.js';
@@ -15,16 +15,22 @@ const BATCH_EVENTS = 500;
 const QUIET_ENTRIES = 1_000n;
 const QUIET_MS = 10_000;
 
+interface Following {
+  readonly after: bigint | null;
+  readonly filter?: LogFilter | null | undefined;
+  readonly fields?: readonly EventField[] | null;
+}
+
 /**
  * The log after a position, or from now on where `after` is null. The first batch comes at once, empty where there is
- * nothing to replay; every batch has at most 500 events and about 4 MiB. Once it has begun it waits out a database that
+ * nothing to replay; every batch has at most 500 events and about 4 MiB. Where `fields` are given, nobody looks at others. Once it has begun it waits out a database that
  * fails.
  * @throws ValidationError where `after` lies beyond the log's head.
  */
 export function followLog(
   store: Store,
   projectId: string,
-  { after, filter }: { after: bigint | null; filter?: LogFilter | null | undefined },
+  { after, filter, fields = null }: Following,
 ): AsyncGenerator<LogBatch, void, void> {
   const wanted = canonical(filter);
   const reads = (from: bigint) => `log ${from} ${wanted}`;
@@ -66,8 +72,8 @@ export function followLog(
     }
 
     function read(from: bigint): Promise<LogBatch> {
-      return tail.reads.read(reads(from), () =>
-        readLog(store, projectId, { after: from, first: BATCH_EVENTS, filter }),
+      return tail.reads.read(`${reads(from)} ${fields?.join() ?? ''}`, () =>
+        readLog(store, projectId, { after: from, first: BATCH_EVENTS, filter, fields }),
       );
     }
 

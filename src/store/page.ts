@@ -2,7 +2,7 @@ import { Prisma, type Database, type Event } from '../database/client.js';
 import { ValidationError } from '../domain/errors.js';
 import type { EventLevel, EventType } from '../domain/event.js';
 import { PAGE_MAX_SIZE } from '../domain/limits.js';
-import { EVENT_COLUMNS } from './row.js';
+import { EVENTS } from './row.js';
 
 /** What of the log is wanted: an event has to match all that is given, and one of each list. */
 export interface LogFilter {
@@ -24,40 +24,54 @@ export interface LogBatch {
   trimmedBefore: bigint | null;
 }
 
-/** An event, in the order of EVENT_COLUMNS, and where one read of the log looks. */
-type Line = [
-  ...[projectId: string, position: bigint, id: string, sessionId: string | null, sequence: bigint | null],
-  ...[runId: string | null, conversationId: string | null, type: EventType, name: string | null, level: EventLevel],
-  ...[toolName: string | null, data: Event['data'], metadata: Event['metadata'], causeId: string | null],
-  ...[dedupeKey: string | null, occurredAt: Date, recordedAt: Date, sizeBytes: number],
-  /** As `trimmedBefore`. */
-  left: bigint | null,
-  /** The last position that it looks at. */
-  end: bigint,
-  head: bigint,
-];
+/** Of an event, its position first, the values of some fields; at last, of the page, where the log begins, ends and was read to. */
+type Line = readonly [position: bigint | null, ...values: unknown[]];
+/** As `trimmedBefore`, the last position that the read looks at, and the last of the log. */
+type Bounds = readonly [left: bigint | null, end: bigint, head: bigint];
+
+/** From JSON. */
+function boundsOf(text: string): Bounds {
+  const [left, end, head] = JSON.parse(text) as [number | null, number, number];
+  return [left === null ? null : BigInt(left), BigInt(end), BigInt(head)];
+}
+
+export type EventField = keyof Event;
+
+/** By these an event is placed and weighed, whatever is wanted of it. */
+const ALWAYS = ['position', 'sizeBytes'] as const;
+const ALL = fieldsFrom(Object.values(Prisma.EventScalarFieldEnum));
 
 // 500 events of 256 KiB each would be 128 MB in one answer.
 export const BATCH_BYTES = 4 * 1024 * 1024;
 /** How many entries are looked at for those that match: a filter that matches nothing must not read the whole log. */
 export const WINDOW_ENTRIES = 20_000;
 
+interface Stretch {
+  readonly after: bigint;
+  readonly first: number;
+  readonly filter?: LogFilter | null | undefined;
+  readonly fields?: readonly EventField[] | null | undefined;
+}
+
 /**
  * Reads the log after a position: at most `first` events (up to 500) and about 4 MiB. Without a filter it has at least one
- * where there is one; with a filter it looks at 20,000 entries at most, and may be empty before the log ends.
+ * where there is one; with a filter it looks at 20,000 entries at most, and may be empty before the log ends. Where `fields` are
+ * given, the events have hardly more than those.
  * @throws ValidationError where `after` is no position of this log: beyond its head, say.
  */
 export async function readLog(
   { database }: { database: Pick<Database, 'lines'> },
   projectId: string,
-  { after, first, filter = {} }: { after: bigint; first: number; filter?: LogFilter | null | undefined },
+  { after, first, filter = {}, fields = null }: Stretch,
 ): Promise<LogBatch> {
   const limit = Math.min(first, PAGE_MAX_SIZE);
+  const told = fields ? fieldsFrom(fields) : ALL;
   // One statement, so that head, start and events are of one moment. The sum runs over sizes alone: what it cuts off is
   // never unpacked. The window begins at the first entry that is left, so that no page is spent on what was purged. PostgreSQL
   // would sort by position what comes in that order anyway, wide as it is.
   const lines = (await database.lines(Prisma.sql`
-    SELECT ${EVENT_COLUMNS}, s.left, w.end, p.log_position
+    SELECT ${EVENTS.columns('e', told)},
+      CASE WHEN coalesce(e.before, 0) = 0 THEN json_build_array(s.left, w.end, p.log_position)::text END
     FROM projects p CROSS JOIN LATERAL (
       SELECT CASE WHEN p.log_purged > ${after} THEN (
         SELECT coalesce(min(r.position), p.log_position + 1) FROM events r
@@ -74,16 +88,16 @@ export async function readLog(
       ) sized
     ) e ON e.before < ${BATCH_BYTES}
     WHERE p.id = ${projectId}::uuid`)) as readonly Line[];
-  const [line] = lines;
-  if (!line) throw new Error(`there is no project ${projectId}`);
-  const [left, end, head] = line.slice(-3) as [bigint | null, bigint, bigint];
+  const bounds = lines.map((line) => line.at(-1) as string | null).find((text) => text !== null);
+  if (bounds === undefined) throw new Error(`there is no project ${projectId}`);
+  const [left, end, head] = boundsOf(bounds);
   if (after < 0n || after > head) {
     const message = `must be from 0 to ${head}, the log's newest position: it names an entry that this log does not have`;
     throw new ValidationError({ issues: [{ path: 'after', message }] });
   }
   // A window without an event is a line all the same, of nulls.
-  const found = (line[1] as bigint | null) === null ? [] : lines;
-  const events = found.map(eventOf).sort((one, other) => Number(one.position - other.position));
+  const found = lines[0]?.[0] === null ? [] : lines;
+  const events = found.map(fields ? partOf(told) : eventOf).sort((one, other) => Number(one.position - other.position));
   const last = events.at(-1)?.position ?? after;
   // A page that is full, by count or by bytes, may have left something out; any other has seen all of its window.
   const isFull = events.length === limit || sizeOf(events) >= BATCH_BYTES;
@@ -99,8 +113,8 @@ export async function readLog(
 /** Written out: an object that is made name by name costs ten times as much. */
 function eventOf(line: Line): Event {
   const [
-    projectId,
     position,
+    projectId,
     id,
     sessionId,
     sequence,
@@ -137,7 +151,20 @@ function eventOf(line: Line): Event {
     occurredAt,
     recordedAt,
     sizeBytes,
+  } as Event;
+}
+
+/** A few of the fields: all that whoever asked for them looks at. */
+function partOf(fields: readonly EventField[]): (line: Line) => Event {
+  return (line) => {
+    const part: Partial<Record<EventField, unknown>> = {};
+    for (const [index, field] of fields.entries()) part[field] = line[index];
+    return part as Event;
   };
+}
+
+function fieldsFrom(wanted: readonly EventField[]): readonly EventField[] {
+  return [...new Set<EventField>(['position', ...wanted, ...ALWAYS])];
 }
 
 /** The bytes of the events' documents. */

@@ -61,5 +61,3 @@ export const SESSION_COLUMNS = SESSIONS.columns('s');
 export const CONVERSATION_COLUMNS = CONVERSATIONS.columns('c');
 /** Every column of a run known as `r`. */
 export const RUN_COLUMNS = RUNS.columns('r');
-/** Every column of an event known as `e`. */
-export const EVENT_COLUMNS = EVENTS.columns('e');

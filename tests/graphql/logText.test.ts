@@ -1,7 +1,15 @@
-import { assertObjectType, execute, GraphQLError, parse, validate, type ExecutionArgs } from 'graphql';
+import {
+  assertObjectType,
+  execute,
+  GraphQLError,
+  parse,
+  validate,
+  type ExecutionArgs,
+  type OperationDefinitionNode,
+} from 'graphql';
 import { describe, expect, it } from 'vitest';
 import { encodeId, newId } from '../../src/domain/id.js';
-import { logText } from '../../src/graphql/logText.js';
+import { fieldsOfEvents, logText } from '../../src/graphql/logText.js';
 import { buildSchema } from '../../src/graphql/schema.js';
 import type { LogBatch } from '../../src/store/page.js';
 import type { Event, Store } from '../../src/store/store.js';
@@ -77,6 +85,22 @@ describe('the text of a batch of the log', () => {
     ];
     const args = argsOf('subscription { log { events { session { id } run { is: id } } } }');
     expect(logText(args, batch)).toBe(JSON.stringify({ data: { log: { events } } }));
+  });
+});
+
+describe('of the events of a subscription is read', () => {
+  it.each([
+    [
+      'subscription { log { position events { id at: recordedAt session { id } ... on Event { type } } } }',
+      'id recordedAt sessionId type',
+    ],
+    ['subscription { log { position } }', ''],
+    ['subscription { log { events { cause { id } } } }', null],
+  ])('what %s asks for: %s', (text, fields) => {
+    const { document } = argsOf(text);
+    const [operation] = document.definitions;
+    const asked = { schema, operation: operation as OperationDefinitionNode, fragments: {} };
+    expect(fieldsOfEvents(asked)?.join(' ') ?? null).toBe(fields);
   });
 });
 

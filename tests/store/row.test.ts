@@ -1,6 +1,6 @@
 import { afterAll, expect, test } from 'vitest';
 import { Prisma } from '../../src/database/client.js';
-import { CONVERSATION_COLUMNS, EVENT_COLUMNS, RUN_COLUMNS, SESSION_COLUMNS } from '../../src/store/row.js';
+import { CONVERSATION_COLUMNS, EVENTS, RUN_COLUMNS, SESSION_COLUMNS } from '../../src/store/row.js';
 import { createRun } from '../../src/store/run.js';
 import { openStore } from '../support/store.js';
 
@@ -22,7 +22,7 @@ test('a raw row has the shape and the values of Prisma’s', async () => {
   expect(await raw(SESSION_COLUMNS, Prisma.sql`sessions s`)).toEqual(await prisma.session.findMany());
   expect(await raw(CONVERSATION_COLUMNS, Prisma.sql`conversations c`)).toEqual(await prisma.conversation.findMany());
   expect(await raw(RUN_COLUMNS, Prisma.sql`runs r`)).toEqual(await prisma.run.findMany());
-  expect(await raw(EVENT_COLUMNS, Prisma.sql`events e ORDER BY position`)).toEqual(
+  expect(await raw(EVENTS.columns('e'), Prisma.sql`events e ORDER BY position`)).toEqual(
     await prisma.event.findMany({ orderBy: { position: 'asc' } }),
   );
 });
