@@ -8,9 +8,11 @@ import { promisify } from 'node:util';
 
 const CACHE = path.resolve('node_modules/.cache/lifeline/guests');
 
+export const folderOfGuest = (name: string): string => path.join(CACHE, name);
+
 /** A folder in which these versions of these packages are installed; by npm where they are not there yet. */
 export async function installGuest(name: string, packages: Readonly<Record<string, string>>): Promise<string> {
-  const folder = path.join(CACHE, name);
+  const folder = folderOfGuest(name);
   const versions = Object.entries(packages).map(([each, version]) => `${each}@${version}`);
   const done = path.join(folder, `${versions.join(' ').replaceAll('/', '_')}.done`);
   if (await isThere(done)) return folder;

@@ -4,6 +4,8 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { cpus, totalmem } from 'node:os';
 import path from 'node:path';
 import { query } from '../tests/support/sql.js';
+import { folderOfGuest } from './guest.js';
+import { FOLDER as GRAPHILE_FOLDER } from './peer/postgraphile/postgraphile.js';
 import type { Place } from './place.js';
 import type { Result } from './round.js';
 
@@ -55,10 +57,34 @@ async function describe({ databaseUrl, quick, workers, sizes }: Place): Promise<
       cores: cpus().length,
       memoryGiB: Math.round(totalmem() / 2 ** 30),
     },
-    versions: { lifeline: version, node: process.versions.node, postgresql: String(database?.version) },
+    versions: {
+      lifeline: version,
+      node: process.versions.node,
+      postgresql: String(database?.version),
+      ...Object.fromEntries(await Promise.all(COMPARED.map(versionOf)).then((known) => known.flat())),
+    },
     commit: execFileSync('git', ['describe', '--always', '--dirty', '--exclude=*'], { encoding: 'utf8' }).trim(),
     sizes,
   };
+}
+
+/** What is measured, and what it is held against, with the folders that they are installed in. */
+const COMPARED: readonly (readonly [name: string, folder: string])[] = [
+  ...['graphql', 'graphql-yoga', '@prisma/client', 'pg', 'ws', 'graphql-ws', 'fastify', 'mercurius', 'autocannon'].map(
+    (name) => [name, '.'] as const,
+  ),
+  ['postgraphile', GRAPHILE_FOLDER],
+  ['@langchain/langgraph-checkpoint-postgres', folderOfGuest('langgraph')],
+];
+
+/** Nothing where it is not installed, and so was not compared. */
+async function versionOf([name, folder]: readonly [string, string]): Promise<[string, string][]> {
+  try {
+    const text = await readFile(path.join(folder, 'node_modules', name, 'package.json'), 'utf8');
+    return [[name, (JSON.parse(text) as { version: string }).version]];
+  } catch {
+    return [];
+  }
 }
 
 /** Four figures at most: what a person reads, not what was measured. */

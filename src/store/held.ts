@@ -26,8 +26,10 @@ export function idsOf(ids: string | null): string[] {
   return JSON.parse(ids ?? '[]') as string[];
 }
 
-export const eventOfMove = ({ session, action, to, evidence }: Move): NewEvent =>
-  moveEvent(session, action, { from: session.state, to }, { evidence });
+export const eventOfMove = ({ session, action, to, evidence }: Move): NewEvent => ({
+  ...moveEvent(session, action, { from: session.state, to }, { evidence }),
+  isOwn: true,
+});
 
 /**
  * Moves suspects of one project that can be held, with their events, and answers with their ids: one statement, which

@@ -21,6 +21,8 @@ export interface NewEvent {
   level?: EventLevel;
   toolName?: string | null;
   data?: object;
+  /** Whether no caller has said anything of the data: then there is no secret in it, and nobody looks for one. */
+  isOwn?: boolean;
   metadata?: object;
   causeId?: string | null;
   dedupeKey?: string | null;
@@ -54,8 +56,8 @@ export function draft(projectId: string, event: NewEvent): Event {
     name: event.name ?? null,
     level: event.level ?? 'INFO',
     toolName: event.toolName ?? null,
-    data: redacted(event.data ?? {}) as Prisma.JsonObject,
-    metadata: redacted(event.metadata ?? {}) as Prisma.JsonObject,
+    data: event.isOwn ? ((event.data ?? {}) as Prisma.JsonObject) : redactedObject(event.data),
+    metadata: redactedObject(event.metadata),
     causeId: event.causeId ?? null,
     dedupeKey: event.dedupeKey ?? null,
     occurredAt: event.occurredAt ?? UNTOLD,
@@ -63,6 +65,9 @@ export function draft(projectId: string, event: NewEvent): Event {
     sizeBytes: 0,
   };
 }
+
+const redactedObject = (object: object | undefined): Prisma.JsonObject =>
+  object ? (redacted(object) as Prisma.JsonObject) : {};
 
 /** Where a statement finds what its events `i` are given, in the rows `c` of their sessions and otherwise. */
 interface Source {

@@ -6,7 +6,7 @@ import { text } from 'node:stream/consumers';
 import { NotMeasured } from '../../case.js';
 import { POOL_SIZE, start, type Peer } from '../peer.js';
 
-const FOLDER = path.resolve('node_modules/.cache/lifeline-bench');
+export const FOLDER = path.resolve('node_modules/.cache/lifeline-bench');
 const PACKAGES = {
   private: true,
   dependencies: { node: '24', postgraphile: '5' },
