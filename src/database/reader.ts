@@ -39,7 +39,18 @@ function plainDelegate(name: string, delegate: Delegate, lines: Lines): Delegate
   return Object.setPrototypeOf(own, delegate) as Delegate;
 }
 
+/** Of questions that nobody changes any more, and that may be asked again. */
+const known = new WeakMap<Asked, Read | null>();
+
 function plain(name: string, asked: Asked): Read | null {
+  const read = known.get(asked);
+  if (read !== undefined) return read;
+  const found = attempt(name, asked);
+  if (Object.isFrozen(asked)) known.set(asked, found);
+  return found;
+}
+
+function attempt(name: string, asked: Asked): Read | null {
   try {
     return readOf(name, asked);
   } catch (error) {

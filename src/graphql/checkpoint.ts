@@ -1,6 +1,7 @@
 import type { CheckpointTrigger, CheckpointType } from '../domain/checkpoint.js';
 import { builder, enumOf } from './builder.js';
-import { FORWARD, list, related, type Paging } from './connection.js';
+import { FORWARD, list, related } from './connection.js';
+import type { Paging } from './page.js';
 import { CheckpointConnection, CheckpointNode } from './node.js';
 import { NEWEST_CREATED_FIRST, NEWEST_SEQUENCE_FIRST } from './order.js';
 

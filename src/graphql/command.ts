@@ -2,7 +2,8 @@ import type { CommandSource } from '../domain/command.js';
 import { unstorable } from '../domain/limits.js';
 import type { Prisma } from '../store/store.js';
 import { builder, enumOf } from './builder.js';
-import { FORWARD, list, related, type Paging } from './connection.js';
+import { FORWARD, list, related } from './connection.js';
+import type { Paging } from './page.js';
 import { CommandConnection } from './node.js';
 import { NEWEST_CREATED_FIRST, NEWEST_SEQUENCE_FIRST } from './order.js';
 

@@ -1,18 +1,18 @@
-// One mechanism for every list: the arguments make a page, the page makes a Prisma query of one row more than asked for,
-// and that row tells whether the list goes on, where that is asked. A list that hangs on a row is read in its parent's statement.
+// One mechanism for every list: its arguments make a page, whose rows one statement reads. A list that hangs on a row is read in
+// its parent's statement.
 import { completeValue, type MaybePromise } from '@pothos/core';
 import { queryFromInfo } from '@pothos/plugin-prisma';
 import { getNamedType, isObjectType, type GraphQLResolveInfo, type GraphQLSchema } from 'graphql';
-import { ValidationError } from '../domain/errors.js';
-import { PAGE_DEFAULT_SIZE, PAGE_MAX_SIZE } from '../domain/limits.js';
 import { builder } from './builder.js';
 import { batched } from './batch.js';
 import type { Context } from './context.js';
 import { spend } from './budget.js';
 import { fitting, isHeavy, SIZED, total, WEIGHED, type Weighed } from './heavy.js';
 import type { ReadsRelation } from './loaded.js';
+import { planned } from './planned.js';
 import { asks, asksOnly } from './selection.js';
-import { beyond, cursorOf, orderBy, placeOf, type Order, type Value } from './order.js';
+import type { Order } from './order.js';
+import { Cut, pageOf, type Edge, type Page, type Paging, type Stretch } from './page.js';
 
 /** For lists that are read forwards only. */
 export const FORWARD = builder.args((t) => ({
@@ -29,102 +29,6 @@ export const EITHER_WAY = {
   })),
 };
 
-export interface Paging {
-  first?: number | null;
-  after?: string | null;
-  last?: number | null;
-  before?: string | null;
-}
-
-/** The query of a page, and what its rows become. */
-interface Page<Row> {
-  query: { where: object; orderBy: object[]; take: number };
-  stretch: Stretch;
-  size: number;
-  /** Of `rows` no more than `most` are told; that there are more is told too. */
-  cut(rows: readonly Row[], most?: number): Cut<Row>;
-}
-
-/** The rows of a page. What only some ask for is made when it is asked for. */
-interface Cut<Row> {
-  readonly nodes: readonly Row[];
-  readonly edges: { cursor: string; node: Row }[];
-  readonly pageInfo: PageInfo;
-}
-
-/** Which part of a list a page is, for a statement of its own. */
-export interface Stretch {
-  /** By the keys of the order, the place to go on from; null at the end of the list that the page is read from. */
-  from: readonly Value[] | null;
-  backwards: boolean;
-  take: number;
-}
-
-interface PageInfo {
-  hasNextPage: boolean;
-  hasPreviousPage: boolean;
-  startCursor: string | null;
-  endCursor: string | null;
-}
-
-/**
- * The page of a list that `paging` asks for. `tellsMore`: whether it is asked if the list goes on.
- * @throws ValidationError for a size that is negative or above 500, a broken cursor, and both directions at once.
- */
-function pageOf<Row extends object>(
-  order: Order,
-  paging: Paging,
-  { filter = {}, tellsMore = true }: { filter?: object | undefined; tellsMore?: boolean } = {},
-): Page<Row> {
-  const { first, after, last, before } = paging;
-  const backwards = last != null || before != null;
-  if (backwards && (first != null || after != null)) {
-    const path = first != null ? 'first' : 'after';
-    throw new ValidationError({ issues: [{ path, message: 'must not stand beside `last` or `before`' }] });
-  }
-  const size = backwards ? sizeOf('last', last) : sizeOf('first', first);
-  const cursor = backwards ? before : after;
-  const from = cursor == null ? null : placeOf(order, cursor, backwards ? 'before' : 'after');
-  const rest = from ? beyond(order, from, backwards) : {};
-  const take = tellsMore ? size + 1 : size;
-  return {
-    query: { where: { AND: [filter, rest] }, orderBy: orderBy(order, backwards), take },
-    stretch: { from, backwards, take },
-    size,
-    cut(rows, most = size) {
-      const nodes = rows.slice(0, most);
-      if (backwards) nodes.reverse();
-      const more = rows.length > most;
-      const cursorAt = (index: number): string | null => {
-        const node = nodes.at(index);
-        return node ? cursorOf(order, node as Record<string, unknown>) : null;
-      };
-      return {
-        nodes,
-        get edges() {
-          return nodes.map((node) => ({ cursor: cursorOf(order, node as Record<string, unknown>), node }));
-        },
-        pageInfo: {
-          hasNextPage: backwards ? cursor != null : more,
-          hasPreviousPage: backwards ? more : cursor != null,
-          get startCursor() {
-            return cursorAt(0);
-          },
-          get endCursor() {
-            return cursorAt(-1);
-          },
-        },
-      };
-    },
-  };
-}
-
-function sizeOf(path: 'first' | 'last', size: number | null | undefined): number {
-  if (size == null) return PAGE_DEFAULT_SIZE;
-  if (size >= 0 && size <= PAGE_MAX_SIZE) return size;
-  throw new ValidationError({ issues: [{ path, message: `must be from 0 to ${PAGE_MAX_SIZE}` }] });
-}
-
 /** A page that had to be shorter than it was asked to be: rows beyond those that are kept are there, but not read whole. */
 export class Shortened<Row> {
   constructor(
@@ -140,7 +44,7 @@ class Connection<Row> {
   #cut: MaybePromise<Cut<Row>> | undefined;
 
   constructor(
-    private readonly page: Page<Row>,
+    private readonly page: Page,
     private readonly rows: () => MaybePromise<Rows<Row>>,
     readonly totalCount: () => MaybePromise<number>,
   ) {}
@@ -149,17 +53,17 @@ class Connection<Row> {
     return completeValue(this.#load(), ({ nodes }) => nodes);
   }
 
-  get edges(): MaybePromise<Cut<Row>['edges']> {
+  get edges(): MaybePromise<readonly Edge<Row>[]> {
     return completeValue(this.#load(), ({ edges }) => edges);
   }
 
-  get pageInfo(): MaybePromise<PageInfo> {
+  get pageInfo(): MaybePromise<Cut<Row>['pageInfo']> {
     return completeValue(this.#load(), ({ pageInfo }) => pageInfo);
   }
 
   #load(): MaybePromise<Cut<Row>> {
     return (this.#cut ??= completeValue(this.rows(), (found) =>
-      found instanceof Shortened ? this.page.cut(found.rows, found.kept) : this.page.cut(found),
+      found instanceof Shortened ? new Cut(this.page, found.rows, found.kept) : new Cut(this.page, found),
     ));
   }
 }
@@ -173,7 +77,7 @@ export function stretched<Row extends object>(
   paging: Paging,
   { read, count }: { read: (stretch: Stretch) => Promise<Rows<Row>>; count: () => Promise<number> },
 ) {
-  const page = pageOf<Row>(order, paging);
+  const page = pageOf(order, paging);
   return new Connection(page, () => read(page.stretch), count);
 }
 
@@ -196,13 +100,16 @@ export function list<Row extends object>(
   context: Context,
   info: GraphQLResolveInfo,
 ) {
-  const page = pageOf<Row>(order, paging, { filter: where, tellsMore: asks('pageInfo', info) });
+  const page = pageOf(order, paging, { filter: where, tellsMore: asks('pageInfo', info) });
   const typeName = nodeTypeOf(getNamedType(info.returnType));
-  const whole = wholeRows(typeName, order, context, info);
+  const { whole, query, weighs } = planned(context, info, () => {
+    const asked = wholeRows(typeName, order, context, info);
+    return { whole: asked, query: { ...page.query, ...asked }, weighs: isHeavy(typeName, asked) };
+  });
   return new Connection(
     page,
     async () => {
-      if (!isHeavy(typeName, whole)) return model.findMany({ ...page.query, ...whole });
+      if (!weighs) return model.findMany(query);
       const rows = (await model.findMany({ ...page.query, select: weighed(order) })) as (Row & Weighed)[];
       const [shortened] = await unpack<Row>(context, [rows], page.size, (wanted) =>
         model.findMany({ where: { projectId: context.caller.projectId, ...these(wanted) }, ...whole }),
@@ -287,10 +194,12 @@ export function related<Type extends { name: string; $inferType: object }, Args 
     const fields = known.get(context) ?? new WeakMap<GraphQLResolveInfo['fieldNodes'], Wanted>();
     known.set(context, fields);
     const wanted = fields.get(info.fieldNodes) ?? {
-      page: pageOf<object>(order, args),
+      page: pageOf(order, args),
       rows: !asksOnly(COUNT, info),
       count: asks('totalCount', info),
-      isHeavy: SIZED.has(typeName) && isHeavy(typeName, wholeRows(typeName, order, context, info)),
+      ...planned(context, info, () => ({
+        isHeavy: SIZED.has(typeName) && isHeavy(typeName, wholeRows(typeName, order, context, info)),
+      })),
     };
     fields.set(info.fieldNodes, wanted);
     return wanted;
@@ -339,7 +248,7 @@ type Loaded = { id: string; _count?: Readonly<Record<string, number>> } & Readon
 
 /** What a document wants of a list: which page, whether entries, whether their number, and whether they are read by a statement apart. */
 interface Wanted {
-  readonly page: Page<object>;
+  readonly page: Page;
   readonly rows: boolean;
   readonly count: boolean;
   readonly isHeavy: boolean;

@@ -17,9 +17,9 @@ export function rejectWhatThrows(schema: GraphQLSchema): GraphQLSchema {
 }
 
 function rejecting(resolve: Resolve): Resolve {
-  return (...parameters) => {
+  return (source, args, context, info) => {
     try {
-      return resolve(...parameters);
+      return resolve(source, args, context, info);
     } catch (error) {
       return Promise.reject(error instanceof Error ? error : new Error(String(error)));
     }

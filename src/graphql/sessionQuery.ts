@@ -1,7 +1,8 @@
 import { unstorable } from '../domain/limits.js';
 import type { Prisma } from '../store/store.js';
 import { builder, enumOf } from './builder.js';
-import { EITHER_WAY, FORWARD, list, related, type Paging } from './connection.js';
+import { EITHER_WAY, FORWARD, list, related } from './connection.js';
+import type { Paging } from './page.js';
 import { uuidIn } from './id.js';
 import { SessionConnection, SessionNode } from './node.js';
 import type { Order } from './order.js';

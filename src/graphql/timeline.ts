@@ -4,7 +4,8 @@
 import type { Checkpoint, Command, Event } from '../store/store.js';
 import { batched } from './batch.js';
 import { builder } from './builder.js';
-import { FORWARD, stretched, unpack, type Rows, type Stretch } from './connection.js';
+import { FORWARD, stretched, unpack, type Rows } from './connection.js';
+import type { Stretch } from './page.js';
 import type { Context } from './context.js';
 import { CheckpointNode, CommandNode, EventNode } from './node.js';
 import type { Order } from './order.js';

@@ -148,9 +148,8 @@ export function serverOf(options: ServerOptions): Server {
     const context: Context = { store, caller, holder, requestId, headers, lastEventId: lastEventIdOf(headers) };
     if (await plain(request, response, context)) return;
     endWith(grant, response);
-    await (
-      await yoga()
-    )(request, response, context);
+    const serve = await yoga();
+    await serve(request, response, context);
   }
 
   /** Whom the request stands for; null where it has been answered that it stands for nobody, or comes too soon. */
