@@ -1,4 +1,4 @@
-import { parse, subscribe, validate, type ExecutionResult, type GraphQLError } from 'graphql';
+import { parse, subscribe, validate, type DocumentNode, type ExecutionResult, type GraphQLError } from 'graphql';
 import type { Context } from '../../src/graphql/context.js';
 import { maskError } from '../../src/graphql/errors.js';
 import { buildSchema } from '../../src/graphql/schema.js';
@@ -38,9 +38,12 @@ export async function openGraphql(): Promise<TestGraphql> {
 
   // Each document is compiled at once: servers take what comes for the first time the other way.
   await loadCompiler();
+  // What is known of a document is known the next time, as on a server.
+  const documents = new Map<string, DocumentNode>();
   const execute = executor({ often: 1 });
   const answer = async (source: string, variableValues?: Record<string, unknown>, as?: Partial<Context>) => {
-    const document = parse(source);
+    const document = documents.get(source) ?? parse(source);
+    documents.set(source, document);
     const errors = validate(schema, document);
     return errors.length > 0 ? { errors } : execute({ schema, document, variableValues, contextValue: contextOf(as) });
   };
