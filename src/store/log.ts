@@ -56,7 +56,7 @@ export function draft(projectId: string, event: NewEvent): Event {
     name: event.name ?? null,
     level: event.level ?? 'INFO',
     toolName: event.toolName ?? null,
-    data: event.isOwn ? ((event.data ?? {})) : redactedObject(event.data),
+    data: event.isOwn ? (event.data ?? {}) : redactedObject(event.data),
     metadata: redactedObject(event.metadata),
     causeId: event.causeId ?? null,
     dedupeKey: event.dedupeKey ?? null,
