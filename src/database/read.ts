@@ -31,8 +31,10 @@ class Selection {
   /** `isJson`: whether the lines are JSON, in which the values have other shapes. */
   constructor(readonly isJson: boolean) {}
 
+  /** Its place among the columns. */
   add(sql: string): number {
-    return this.columns.push(sql) - 1;
+    const known = this.columns.indexOf(sql);
+    return known >= 0 ? known : this.columns.push(sql) - 1;
   }
 }
 
