@@ -18,6 +18,8 @@ export interface Case {
   readonly better: 'higher' | 'lower';
   /** What ours ÷ theirs must reach (`higher`), or may at most be (`lower`). */
   readonly mark: number;
+  /** Whether every round begins with something new: then none has to come before those that count. */
+  readonly isAnew?: boolean;
   /** Makes all ready; `close` undoes it. @throws NotMeasured where that is not possible here. */
   sides(place: Place): Promise<{ ours: Side; theirs: Side; close?: () => Promise<unknown> }>;
 }

@@ -234,6 +234,7 @@ const memory: Case = {
   unit: 'bytes',
   better: 'lower',
   mark: 2,
+  isAnew: true,
   async sides({ databaseUrl, redisUrl, quick }) {
     const sockets = (quick ? 1_000 : 10_000) / IDLE_PER_SOCKET;
     return {

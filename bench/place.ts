@@ -62,6 +62,20 @@ export const serveBench = (databaseUrl: string, redisUrl: string, env: Readonly<
     ...env,
   });
 
+const EMPTY = 'bench_empty';
+
+/** A database that is migrated and has nothing in it; answers with its URL. */
+export async function createDatabase(postgresUrl: string, name: string): Promise<string> {
+  const [template] = await query(postgresUrl, 'SELECT FROM pg_database WHERE datname = $1', [EMPTY]);
+  if (!template) {
+    await query(postgresUrl, `CREATE DATABASE ${EMPTY}`);
+    const migrated = await run(['migrate'], { DATABASE_URL: withDatabase(postgresUrl, EMPTY) });
+    if (migrated.code !== 0) throw new Error(migrated.stderr);
+  }
+  await query(postgresUrl, `CREATE DATABASE ${name} TEMPLATE ${EMPTY}`);
+  return withDatabase(postgresUrl, name);
+}
+
 export async function openPlace({
   quick,
   workers,
@@ -84,17 +98,13 @@ export async function openPlace({
 
     const open = async (sessions: number): Promise<Omit<Place, 'tenth'>> => {
       const sizes = sizesOf(sessions);
-      const name = `bench_${sessions}`;
       say(`loading ${sessions} sessions with ${sizes.events} events`);
-      await query(postgres.url, `CREATE DATABASE ${name}`);
-      const databaseUrl = withDatabase(postgres.url, name);
-      const migrated = await run(['migrate'], { DATABASE_URL: databaseUrl });
-      if (migrated.code !== 0) throw new Error(migrated.stderr);
+      const databaseUrl = await createDatabase(postgres.url, `bench_${sessions}`);
       const samples = await load(databaseUrl, sizes, say);
       const { env, port } = await inspected();
       const server = await serveBench(databaseUrl, redis.url, { ...env, LIFELINE_WORKERS: String(workers) });
       closing.push(() => server[Symbol.asyncDispose]());
-      const [pid, inspectorPort, seconds] = [server.process.pid ?? 0, port, quick ? 0.3 : 3];
+      const [pid, inspectorPort, seconds] = [server.process.pid ?? 0, port, quick ? 0.2 : 3];
       return {
         url: server.url,
         pid,

@@ -19,12 +19,14 @@ export interface Result {
   readonly rounds: { readonly ours: readonly number[]; readonly theirs: readonly number[] };
 }
 
-/** Takes so many rounds of each side, after one that does not count: ours, theirs, theirs, ours, ours, … */
+/** Takes so many rounds of each side, mostly after one that does not count: ours, theirs, theirs, ours, ours, … */
 export async function measure(given: Case, place: Place, count: number): Promise<Result> {
   const { ours, theirs, close } = await given.sides(place);
   try {
-    await ours();
-    await theirs();
+    if (!given.isAnew) {
+      await ours();
+      await theirs();
+    }
     const rounds = { ours: [] as number[], theirs: [] as number[] };
     const take = async (side: keyof typeof rounds, run: Side): Promise<void> => void rounds[side].push(await run());
     for (let round = 0; round < count; round++) {

@@ -11,6 +11,7 @@ const start: Case = {
   unit: 'ms',
   better: 'lower',
   mark: 1,
+  isAnew: true,
   async sides({ databaseUrl, redisUrl, workers }) {
     const query = bodyOf('{ sessions(first: 1) { nodes { id } } }');
     return {

@@ -1,11 +1,10 @@
 // A look of the watchdog at very many live sessions, beside the bare question which of them are silent. It has a database of
 // its own, in which no server looks.
 import { sweep } from '../src/store/watchdog.js';
-import { run } from '../tests/support/program.js';
-import { query, withDatabase } from '../tests/support/sql.js';
+import { query } from '../tests/support/sql.js';
 import { addAgents } from './agent.js';
 import type { Case } from './case.js';
-import type { Place } from './place.js';
+import { createDatabase, type Place } from './place.js';
 import { duration, openBoth } from './store.js';
 
 const STALL_AFTER_SECONDS = 300;
@@ -30,11 +29,8 @@ const HEARING = `
 /** All but the silent ones are never due in the time that this takes. */
 async function openWatched({ databaseUrl, sizes }: Place) {
   const name = `watchdog_${sizes.sessions}`;
-  const url = withDatabase(databaseUrl, name);
   await query(databaseUrl, `DROP DATABASE IF EXISTS ${name}`);
-  await query(databaseUrl, `CREATE DATABASE ${name}`);
-  const migrated = await run(['migrate'], { DATABASE_URL: url });
-  if (migrated.code !== 0) throw new Error(migrated.stderr);
+  const url = await createDatabase(databaseUrl, name);
   const made = `INSERT INTO projects (id, slug, name) VALUES (uuidv7(), 'default', 'default') RETURNING id`;
   const [project] = await query(url, made);
   const projectId = String(project?.id);
@@ -64,6 +60,7 @@ const tick = (due: boolean): Case => ({
   unit: 'ms',
   better: 'lower',
   mark: 2,
+  isAnew: due,
   async sides(place) {
     const { store, bare, silent, silence, hear, close } = await openWatched(place);
     const look = async (): Promise<void> => {
