@@ -37,8 +37,10 @@ export async function writeResults(
   notMeasured: readonly Missing[],
 ): Promise<void> {
   const report = { ...(await describe(place)), cases, notMeasured };
-  await mkdir(FOLDER, { recursive: true });
-  const write = (name: string, text: string): Promise<void> => writeFile(path.join(FOLDER, name), text);
+  // A whole run's are kept; these are for whoever waits for them.
+  const folder = place.quick ? path.join(FOLDER, 'quick') : FOLDER;
+  await mkdir(folder, { recursive: true });
+  const write = (name: string, text: string): Promise<void> => writeFile(path.join(folder, name), text);
   await write('latest.json', `${JSON.stringify(report, null, 2)}\n`);
   await write('table.md', tableOf(report));
   await write('chart.svg', chartOf(cases));
