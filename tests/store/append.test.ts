@@ -1,43 +1,33 @@
 import { afterAll, describe, expect, test } from 'vitest';
-import { memoryBus } from '../../src/bus/memory.js';
-import { audit } from '../../src/store/audit.js';
-import { appendEvents, type EventInput } from '../../src/store/event.js';
 import { endLocked, lockOpenSession, moveSession } from '../../src/store/lifecycle.js';
 import { purgeSessions } from '../../src/store/purge.js';
 import { createRun } from '../../src/store/run.js';
-import { endSession } from '../../src/store/session.js';
-import { createStore, type Caller, type Session } from '../../src/store/store.js';
+import { createStore, type Session } from '../../src/store/store.js';
 import { transact } from '../../src/store/transaction.js';
 import { sweep } from '../../src/store/watchdog.js';
+import { many, numbered, openAppends } from '../support/appends.js';
 import { race } from '../support/race.js';
 import { hold, query } from '../support/sql.js';
-import { openStore, typesOf } from '../support/store.js';
+import { typesOf } from '../support/store.js';
 import { untilWaiting } from '../support/wait.js';
 
-const bus = memoryBus();
-const { store, database, url, statements, newCaller, start, read, log, ...fixture } = await openStore({
+const {
+  store,
+  database,
+  url,
   bus,
-  poolSize: 20,
-});
+  statements,
+  newCaller,
+  start,
+  read,
+  log,
+  append,
+  finish,
+  working,
+  breaches,
+  ...fixture
+} = await openAppends();
 afterAll(() => fixture[Symbol.asyncDispose]());
-
-const append = (caller: Caller, { id }: Session, events: Partial<EventInput>[] = [{}], at = store) =>
-  appendEvents(at, caller, {
-    sessionId: id,
-    events: events.map((event) => ({ type: 'PROGRESS', level: 'INFO', ...event })),
-  });
-const finish = (caller: Caller, { id }: Session) =>
-  endSession(store, caller, { sessionId: id, reason: 'FINISHED', outcome: 'SUCCESS' });
-const working = async (caller: Caller, input = {}) => {
-  const session = await start(caller, input);
-  await append(caller, session);
-  return session;
-};
-const many = <T>(count: number, make: (index: number) => Promise<T>) =>
-  Promise.all(Array.from({ length: count }, (_, index) => make(index)));
-/** The places of events, or where they should be. */
-const numbered = (from: number, count: number) => Array.from({ length: count }, (_, index) => BigInt(from + index));
-const breaches = async () => (await audit(database)).flatMap(({ breaches }) => breaches);
 
 describe('an append to a session that works', () => {
   test('is one statement, whatever it is of', async () => {
