@@ -10,7 +10,7 @@ export interface Agents {
 }
 
 // Where they are many, those after the first are planned for by what is known of these.
-const BATCH = 10_000;
+const BATCH = 1_000;
 
 const ADD = `
   WITH planned AS MATERIALIZED (
