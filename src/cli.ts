@@ -1,23 +1,27 @@
 import './production.js';
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
-import { addDoctor } from './commands/doctor.js';
-import { addImport } from './commands/import.js';
-import { addKeys } from './commands/keys.js';
-import { addMigrate } from './commands/migrate.js';
-import { addProjects } from './commands/projects.js';
-import { addPurge } from './commands/purge.js';
-import { addServe } from './commands/serve.js';
-import { addSessions } from './commands/sessions.js';
-import { addShow } from './commands/show.js';
-import { addTail } from './commands/tail.js';
-import { addWatch } from './commands/watch.js';
-import { giveUp } from './process.js';
+import { giveUp } from './giveUp.js';
 
 const { version, description } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
   version: string;
   description: string;
 };
+
+// A command is loaded when it is called, and all where help or an error tells of them: most need neither server nor database.
+const commands = new Map<string, () => Promise<(program: Command) => void>>([
+  ['serve', async () => (await import('./commands/serve.js')).addServe],
+  ['migrate', async () => (await import('./commands/migrate.js')).addMigrate],
+  ['doctor', async () => (await import('./commands/doctor.js')).addDoctor],
+  ['sessions', async () => (await import('./commands/sessions.js')).addSessions],
+  ['show', async () => (await import('./commands/show.js')).addShow],
+  ['tail', async () => (await import('./commands/tail.js')).addTail],
+  ['watch', async () => (await import('./commands/watch.js')).addWatch],
+  ['import', async () => (await import('./commands/import.js')).addImport],
+  ['purge', async () => (await import('./commands/purge.js')).addPurge],
+  ['keys', async () => (await import('./commands/keys.js')).addKeys],
+  ['projects', async () => (await import('./commands/projects.js')).addProjects],
+]);
 
 const program = new Command('lifeline')
   .description(description)
@@ -26,17 +30,8 @@ const program = new Command('lifeline')
   .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : 2))
   .showHelpAfterError('Try lifeline --help.');
 
-addServe(program);
-addMigrate(program);
-addDoctor(program);
-addSessions(program);
-addShow(program);
-addTail(program);
-addWatch(program);
-addImport(program);
-addPurge(program);
-addKeys(program);
-addProjects(program);
+const named = commands.get(process.argv[2] ?? '');
+for (const load of named ? [named] : commands.values()) (await load())(program);
 
 // Whoever reads the output may have seen enough, as `head` has.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));

@@ -1,14 +1,12 @@
 // A server as a process: it says when it is ready, and ends in order when it is told to.
 import type { Logger } from 'pino';
 import type { App } from './app.js';
-import { ConfigError, readConfig, type Config, type Flags } from './config.js';
+import { readConfig, type Config, type Flags } from './config.js';
 import { Ending } from './ending.js';
 import { logTo } from './logger.js';
 
 // A terminal gives Ctrl-C to npm and to this process, and npm passes it on.
 const ECHO_MS = 500;
-
-const MISUSE = 2;
 
 /**
  * Starts a server and resolves when it is ready, which it says on stdout; its log goes to stderr. SIGTERM or SIGINT ends the
@@ -48,13 +46,4 @@ export async function runServer(flags: Flags = {}): Promise<void> {
 async function start(config: Config, log: Logger): Promise<App> {
   if (config.workers === 1) return (await import('./app.js')).startApp(config, log);
   return (await import('./primary.js')).startPrimary(config, log);
-}
-
-/** Says why the process cannot do what it was asked to, and ends it: with 2 where it was asked wrongly, else with 1. */
-export function giveUp(error: unknown): never {
-  const isMisuse = error instanceof ConfigError;
-  const reasons = isMisuse ? error.faults : [error instanceof Error ? error.message : String(error)];
-  // Some libraries set their messages in paragraphs.
-  for (const reason of reasons) process.stderr.write(`lifeline: ${reason.replace(/\s+/g, ' ').trim()}\n`);
-  process.exit(isMisuse ? MISUSE : 1);
 }

@@ -2,7 +2,7 @@
 // not so, with 2 where it was asked wrongly.
 import { createClient } from '../../src/client/client.js';
 import { PingDocument } from '../../src/client/operation.js';
-import { giveUp } from '../../src/process.js';
+import { giveUp } from '../../src/giveUp.js';
 import { readOptions, type Options } from './argument.js';
 import { foreignDeployment, startDeployment, type Deployment } from './deployment.js';
 import { latencies } from './latency.js';
