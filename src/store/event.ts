@@ -50,7 +50,8 @@ async function appendAtOnce(
     drafts.push(add((fields) => draft(caller.projectId, fields), session, event, known));
   }
   const contextPercent = contextTold(drafts);
-  const position = await store.appends(caller.projectId).put({ sessionId, events: drafts, contextPercent }, bytes);
+  const append = { sessionId, events: drafts, contextPercent };
+  const position = await store.appends(caller.projectId).put(append, { events: drafts.length, bytes });
   return position === null ? null : { events: drafts, position };
 }
 

@@ -1,41 +1,51 @@
-// Appends to the log of one project wait for one another in any case: each takes the lock on the project, and has it until it
-// is on disk. So what arrives while others are under way goes together in the next statement, with one lock and one commit
+// What writes to the log of one project waits for one another in any case: each takes the lock on the project, and has it until
+// it is on disk. So what arrives while others are under way goes together in the next transaction, with one lock and one commit
 // for all; a quiet project's waits for nothing.
-import type { PlainAppend } from './append.js';
 
-/** Null stands for an append of which nothing was written. */
-type Write = (appends: readonly PlainAppend[]) => Promise<readonly (bigint | null)[]>;
+/** What is written of one session. */
+interface Item {
+  readonly sessionId: string;
+}
 
-interface Entry {
-  readonly append: PlainAppend;
+/** Answers for each item; null stands for one of which nothing was written. */
+type Write<I extends Item, Written> = (items: readonly I[]) => Promise<readonly (Written | null)[]>;
+
+/** What an item comes to: entries of the log, and bytes. */
+interface Weight {
+  readonly events: number;
   readonly bytes: number;
-  readonly resolve: (position: bigint | null) => void;
+}
+
+interface Entry<I extends Item, Written> {
+  readonly item: I;
+  readonly weight: Weight;
+  readonly resolve: (written: Written | null) => void;
   readonly reject: (reason: unknown) => void;
 }
 
 // While one has the lock, the next is read and waits for it, and this process makes the one after that.
-const STATEMENTS_AT_ONCE = 2;
+const GROUPS_AT_ONCE = 2;
 // As many as one call may have, so that nobody waits for much more than for another's call.
-const EVENTS_PER_STATEMENT = 500;
-const BYTES_PER_STATEMENT = 1024 * 1024;
+const EVENTS_PER_GROUP = 500;
+const BYTES_PER_GROUP = 1024 * 1024;
 
-export class AppendQueue {
-  readonly #write: Write;
-  readonly #waiting: Entry[] = [];
-  /** The sessions of the appends that are under way. */
+export class GroupQueue<I extends Item, Written> {
+  readonly #write: Write<I, Written>;
+  readonly #waiting: Entry<I, Written>[] = [];
+  /** The sessions of what is under way. */
   readonly #busy = new Set<string>();
   readonly #closing: (() => void)[] = [];
-  #statements = 0;
+  #groups = 0;
   #isScheduled = false;
 
-  constructor(write: Write) {
+  constructor(write: Write<I, Written>) {
     this.#write = write;
   }
 
   /** Has it written together with others, and resolves and rejects as `write` does. */
-  put(append: PlainAppend, bytes: number): Promise<bigint | null> {
+  put(item: I, weight: Weight): Promise<Written | null> {
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ append, bytes, resolve, reject });
+      this.#waiting.push({ item, weight, resolve, reject });
       if (this.#isScheduled) return;
       this.#isScheduled = true;
       // What arrives in this turn of the event loop goes together.
@@ -48,52 +58,51 @@ export class AppendQueue {
 
   /** Resolves when all that was put is answered. */
   async close(): Promise<void> {
-    while (this.#waiting.length + this.#statements > 0) {
+    while (this.#waiting.length + this.#groups > 0) {
       await new Promise<void>((resolve) => this.#closing.push(resolve));
     }
   }
 
   #goOn(): void {
-    while (this.#statements < STATEMENTS_AT_ONCE) {
-      const batch = this.#take();
-      if (batch.length === 0) break;
-      void this.#flush(batch);
+    while (this.#groups < GROUPS_AT_ONCE) {
+      const group = this.#take();
+      if (group.length === 0) break;
+      void this.#flush(group);
     }
-    if (this.#waiting.length + this.#statements === 0) for (const resolve of this.#closing.splice(0)) resolve();
+    if (this.#waiting.length + this.#groups === 0) for (const resolve of this.#closing.splice(0)) resolve();
   }
 
-  /** The next that may go together, one of a session: a second one might repeat a key of the first. */
-  #take(): Entry[] {
-    const batch: Entry[] = [];
-    const left: Entry[] = [];
+  /** The next that may go together, one of a session: a second one might rest on what the first does. */
+  #take(): Entry<I, Written>[] {
+    const group: Entry<I, Written>[] = [];
+    const left: Entry<I, Written>[] = [];
     let [events, bytes, isFull] = [0, 0, false];
     for (const entry of this.#waiting.splice(0)) {
-      const { sessionId, events: drafts } = entry.append;
-      isFull ||=
-        events > 0 && (events + drafts.length > EVENTS_PER_STATEMENT || bytes + entry.bytes > BYTES_PER_STATEMENT);
-      if (isFull || this.#busy.has(sessionId)) {
+      const { item, weight } = entry;
+      isFull ||= events > 0 && (events + weight.events > EVENTS_PER_GROUP || bytes + weight.bytes > BYTES_PER_GROUP);
+      if (isFull || this.#busy.has(item.sessionId)) {
         left.push(entry);
         continue;
       }
-      this.#busy.add(sessionId);
-      batch.push(entry);
-      events += drafts.length;
-      bytes += entry.bytes;
+      this.#busy.add(item.sessionId);
+      group.push(entry);
+      events += weight.events;
+      bytes += weight.bytes;
     }
     this.#waiting.push(...left);
-    return batch;
+    return group;
   }
 
-  async #flush(batch: readonly Entry[]): Promise<void> {
-    this.#statements += 1;
+  async #flush(group: readonly Entry<I, Written>[]): Promise<void> {
+    this.#groups += 1;
     try {
-      const positions = await this.#write(batch.map(({ append }) => append));
-      for (const [index, { resolve }] of batch.entries()) resolve(positions[index] ?? null);
+      const written = await this.#write(group.map(({ item }) => item));
+      for (const [index, { resolve }] of group.entries()) resolve(written[index] ?? null);
     } catch (reason) {
-      for (const { reject } of batch) reject(reason);
+      for (const { reject } of group) reject(reason);
     }
-    for (const { append } of batch) this.#busy.delete(append.sessionId);
-    this.#statements -= 1;
+    for (const { item } of group) this.#busy.delete(item.sessionId);
+    this.#groups -= 1;
     this.#goOn();
   }
 }

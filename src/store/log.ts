@@ -38,6 +38,12 @@ export interface Remembered {
   answer: object;
 }
 
+/** Rows that change with what is told of them. */
+export interface Along {
+  statement: Prisma.Sql;
+  rows: number;
+}
+
 /** The time of an event that is not told: the statement that writes it gives it one. */
 const UNTOLD = new Date(NaN);
 
@@ -133,7 +139,7 @@ function ranks(drafts: readonly Event[]): number[] {
 }
 
 /** Texts of JSON hold no raw control characters, so that JSON escapes what PostgreSQL's arrays do, and alike. */
-const jsonColumn = (texts: readonly string[]): string => `{${JSON.stringify(texts).slice(1, -1)}}`;
+export const jsonColumn = (texts: readonly (string | null)[]): string => `{${JSON.stringify(texts).slice(1, -1)}}`;
 
 /** Completes a draft that was written: the earlier one of its own time and of `recordedAt` is when it happened. */
 export function complete(
@@ -147,26 +153,26 @@ export function complete(
 
 /**
  * Writes the events in their order, commits, and answers with the position of the last one. `alive` are the sessions that
- * this is a sign of life of. `along` changes one row before anything of the log is locked; where it finds none, nothing at
- * all is written.
+ * this is a sign of life of. `along` changes so many rows before anything of the log is locked; where it finds other than
+ * those, nothing at all is written.
  */
 export async function writeLog(
   db: OpenTransaction,
   projectId: string,
   events: readonly Event[],
   alive: ReadonlySet<string>,
-  { remembered, along }: { remembered: Remembered | null; along: Prisma.Sql | null },
+  { remembered, along }: { remembered: Remembered | null; along: Along | null },
 ): Promise<bigint> {
   const { key = null, mutation = null, inputHash = null, answer = null } = remembered ?? {};
   // Division by none is what fails the statement.
-  const first = along ? Prisma.sql`AND (SELECT 1 / count(*) FROM along) = 1` : Prisma.empty;
+  const first = along ? Prisma.sql`AND (SELECT 1 / (count(*) = ${along.rows})::int FROM along) = 1` : Prisma.empty;
 
   const counts = countBySession(events);
 
   // Locks: the sessions' pulses by id, then the project, which therefore waits for nobody while it is held. Both updates
   // see the newest row, since each finds it through the lock that it waited for.
   const [placed] = await db.$queryRawAndCommit<Placed[]>`
-    WITH ${along ? Prisma.sql`along AS (${along} RETURNING 1), ` : Prisma.empty}pulse AS MATERIALIZED (
+    WITH ${along ? Prisma.sql`along AS (${along.statement} RETURNING 1), ` : Prisma.empty}pulse AS MATERIALIZED (
       SELECT p.session_id, n.count
       FROM unnest(${[...counts.keys()]}::uuid[], ${[...counts.values()]}::int[]) AS n (session_id, count)
       JOIN pulses p ON p.project_id = ${projectId}::uuid AND p.session_id = n.session_id ${first}

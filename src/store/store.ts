@@ -1,14 +1,15 @@
 // What every function of this folder works with. One exported function = one transaction = one mutation or one step of
 // a worker; each takes the store and the caller in whose project it acts.
 import type { Role } from '../domain/role.js';
-import { writePlain } from './append.js';
-import { AppendQueue } from './appendQueue.js';
+import { writePlain, type PlainAppend } from './append.js';
 import { foldSigns, keyOfSign, takePlain, type Sign, type Taken } from './beat.js';
 import { BeatBoard } from './beatBoard.js';
 import { openClock } from './clock.js';
 import { Coalescer } from './coalescer.js';
+import { GroupQueue } from './groupQueue.js';
 import type { Observer } from './observer.js';
 import { retrying } from './retry.js';
+import { writeSaves, type Save, type Saved } from './save.js';
 import { LogTail, type LogSource } from './tail.js';
 import { readVitals, type Vitals } from './vitals.js';
 
@@ -40,7 +41,9 @@ export interface Store extends LogSource {
   /** The reader of a project's log: one for each project and process. */
   tail(projectId: string): LogTail;
   /** Where a project's plain appends go together: one for each project and process. Announces them. */
-  appends(projectId: string): AppendQueue;
+  appends(projectId: string): GroupQueue<PlainAppend, bigint>;
+  /** Where a project's saves go together: one for each project and process. Announces them. */
+  saves(projectId: string): GroupQueue<Save, Saved>;
   /** Where heartbeats go together. */
   readonly beats: Coalescer<Sign, Taken>;
   /** The newest beats of a project's sessions: one for each project and process. */
@@ -78,21 +81,19 @@ const BEATS_ALONE_AT_ONCE = 5;
 
 /** Resolves once the database has answered and its clock is known. */
 export async function createStore(source: LogSource, observer: Observer | null = null): Promise<Store> {
-  const tails = new Map<string, LogTail>();
-  const boards = new Map<string, BeatBoard>();
-  const queues = new Map<string, AppendQueue>();
   const clock = await openClock(source);
+  const tails = eachOf((projectId) => new LogTail(source, projectId));
+  const boards = eachOf((projectId) => new BeatBoard(source.bus, projectId));
+  const appends = eachOf((projectId) => openAppends({ ...source, observer }, projectId));
+  const saves = eachOf((projectId) => new GroupQueue<Save, Saved>((group) => writeSaves(store, projectId, group)));
 
   const store: Store = {
     ...source,
     observer,
-    subscribers: () => [...tails.values()].reduce((sum, tail) => sum + tail.followers, 0),
+    subscribers: () => [...tails.opened.values()].reduce((sum, tail) => sum + tail.followers, 0),
     now: () => clock.now(),
-    appends(projectId) {
-      const queue = queues.get(projectId) ?? openAppends({ ...source, observer }, projectId);
-      queues.set(projectId, queue);
-      return queue;
-    },
+    appends: appends.of,
+    saves: saves.of,
     beats: new Coalescer({
       keyOf: keyOfSign,
       fold: foldSigns,
@@ -104,32 +105,38 @@ export async function createStore(source: LogSource, observer: Observer | null =
       batches: BEAT_STATEMENTS_AT_ONCE,
       alone: BEATS_ALONE_AT_ONCE,
     }),
-    board(projectId) {
-      const board = boards.get(projectId) ?? new BeatBoard(source.bus, projectId);
-      boards.set(projectId, board);
-      return board;
-    },
-    tail(projectId) {
-      const tail = tails.get(projectId) ?? new LogTail(source, projectId);
-      tails.set(projectId, tail);
-      return tail;
-    },
-    vitals: () => readVitals(source.database, tails),
+    board: boards.of,
+    tail: tails.of,
+    vitals: () => readVitals(source.database, tails.opened),
     async settled() {
-      await Promise.all(Array.from(tails.values(), (tail) => tail.settled()));
+      await Promise.all(Array.from(tails.opened.values(), (tail) => tail.settled()));
     },
     async close() {
       clock.stop();
-      await Promise.all([store.beats.close(), ...Array.from(queues.values(), (queue) => queue.close())]);
-      for (const board of boards.values()) board.close();
-      await Promise.all(Array.from(tails.values(), (tail) => tail.close()));
+      const writing = [store.beats, ...appends.opened.values(), ...saves.opened.values()];
+      await Promise.all(writing.map((each) => each.close()));
+      for (const board of boards.opened.values()) board.close();
+      await Promise.all(Array.from(tails.opened.values(), (tail) => tail.close()));
     },
   };
   return store;
 }
 
+/** One for each project, opened when it is first asked for. */
+function eachOf<T>(open: (projectId: string) => T): { of: (projectId: string) => T; opened: ReadonlyMap<string, T> } {
+  const opened = new Map<string, T>();
+  return {
+    of(projectId) {
+      const one = opened.get(projectId) ?? open(projectId);
+      opened.set(projectId, one);
+      return one;
+    },
+    opened,
+  };
+}
+
 function openAppends({ database, bus, observer }: Pick<Store, 'database' | 'bus' | 'observer'>, projectId: string) {
-  return new AppendQueue(async (appends) => {
+  return new GroupQueue<PlainAppend, bigint>(async (appends) => {
     const positions = await retrying({ observer }, () => writePlain(database, projectId, appends));
     const last = positions.reduce<bigint>((most, position) => (position && position > most ? position : most), 0n);
     if (last > 0n) bus.announce(projectId, Number(last));

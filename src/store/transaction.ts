@@ -4,7 +4,16 @@
 import type { Event, OpenTransaction, Prisma } from '../database/client.js';
 import { decodeIdOf } from '../domain/id.js';
 import { SessionEndedError } from '../domain/errors.js';
-import { draft, readPosition, writeLog, writeRemembered, type NewEvent, type Remembered, type Subject } from './log.js';
+import {
+  draft,
+  readPosition,
+  writeLog,
+  writeRemembered,
+  type Along,
+  type NewEvent,
+  type Remembered,
+  type Subject,
+} from './log.js';
 import { retrying } from './retry.js';
 import type { Caller, Store } from './store.js';
 
@@ -13,7 +22,7 @@ export class Transaction {
   readonly #alive = new Set<string>();
   readonly #steps = new Map<string, () => Promise<void>>();
   #remembered: Remembered | null = null;
-  #along: Prisma.Sql | null = null;
+  #along: Along | null = null;
 
   constructor(
     readonly db: OpenTransaction,
@@ -49,12 +58,12 @@ export class Transaction {
   }
 
   /**
-   * Has one row changed by the statement that writes the events, of which there has to be one: a document of megabytes then
-   * needs no round trip of its own. The row must be locked. Where the statement finds none, nothing at all is written.
+   * Has so many rows changed by the statement that writes the events, of which there has to be one: documents of megabytes then
+   * need no round trip of their own. The rows must be locked. Where the statement finds others, nothing at all is written.
    */
-  changeAlong(statement: Prisma.Sql): void {
-    if (this.#along) throw new Error('one row at most is changed with the events');
-    this.#along = statement;
+  changeAlong(statement: Prisma.Sql, rows: number): void {
+    if (this.#along) throw new Error('one statement at most goes with the events');
+    this.#along = { statement, rows };
   }
 
   /** Has a step run when all else is done and before the events are written: once, however often its name is given. */

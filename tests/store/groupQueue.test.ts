@@ -1,22 +1,20 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
-import { AppendQueue } from '../../src/store/appendQueue.js';
-import type { Event } from '../../src/store/store.js';
+import { GroupQueue } from '../../src/store/groupQueue.js';
 import { race } from '../support/race.js';
 
-/** A queue whose statements end when the test says so; an append to a session that begins with «x» is not written. */
+/** A queue whose groups end when the test says so; what is of a session that begins with «x» is not written. */
 function open() {
   const begun: string[] = [];
   const ends: ((failure?: Error) => void)[] = [];
-  const queue = new AppendQueue(async (appends) => {
-    begun.push(appends.map(({ sessionId }) => sessionId).join());
+  const queue = new GroupQueue<{ sessionId: string }, bigint>(async (items) => {
+    begun.push(items.map(({ sessionId }) => sessionId).join());
     await new Promise<void>((resolve, reject) => {
       ends.push((failure) => (failure ? reject(failure) : resolve()));
     });
-    return appends.map(({ sessionId }, index) => (sessionId.startsWith('x') ? null : BigInt(index)));
+    return items.map(({ sessionId }, index) => (sessionId.startsWith('x') ? null : BigInt(index)));
   });
-  const put = (sessionId: string, { events = 1, bytes = 10 } = {}) =>
-    queue.put({ sessionId, events: new Array<Event>(events), contextPercent: null }, bytes);
+  const put = (sessionId: string, { events = 1, bytes = 10 } = {}) => queue.put({ sessionId }, { events, bytes });
   const putAll = (sessionIds: string) => Promise.all(Array.from(sessionIds, (sessionId) => put(sessionId)));
   return { queue, begun, put, putAll, end: (failure?: Error) => ends.shift()!(failure) };
 }

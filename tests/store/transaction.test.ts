@@ -31,7 +31,7 @@ describe('a transaction', () => {
   const change = (caller: Caller, session: Session, title: string) =>
     transact(store, caller, async (tx) => {
       await lockSession(tx, session.id);
-      tx.changeAlong(renaming(session, title));
+      tx.changeAlong(renaming(session, title), 1);
       tx.record({ type: 'PROGRESS', session });
       return {};
     });
