@@ -25,7 +25,12 @@ const CLOSE_MS = 1_000;
 export function openPool(config: pg.PoolConfig): Pool {
   const pool = new CodedPool(config);
   const closings = new Set<Promise<void>>();
+  // What the pool tells of a connection that it has lost holds the connection, down to the texts of its statements.
+  pool.on('error', (error) => Reflect.deleteProperty(error, 'client'));
   pool.on('connect', (client) => {
+    // PostgreSQL's last word may come with the answer that makes a connection ready, between two who listen: without a listener
+    // it would end the process. Whoever is given the connection hears of it by his first statement.
+    client.on('error', () => undefined);
     const closing = new Promise<void>((resolve) => client.once('end', resolve));
     closings.add(closing);
     void closing.then(() => closings.delete(closing));
