@@ -1,7 +1,7 @@
 // The log is read by whoever comes back, ten thousand events at a time. What they mostly ask for, fields that show what an event
 // holds, is written out without the steps that GraphQL's executor takes for every field of every event: by a writer that is put
-// together once for a document. What it writes is to the letter what the executor's result is written out as. Whatever it does
-// not know, and whatever fails, is left to the executor.
+// together once for a document. What it writes is to the letter what the executor's result is written out as, but for the blanks in
+// JSON that was read as text. Whatever it does not know, and whatever fails, is left to the executor.
 import {
   getOperationAST,
   isEnumType,
@@ -22,6 +22,7 @@ import {
   type OperationDefinitionNode,
   type SelectionSetNode,
 } from 'graphql';
+import { JsonText } from '../domain/jsonText.js';
 import { encodeId, ID_PREFIXES, type IdType } from '../domain/id.js';
 import type { EventField } from '../store/page.js';
 
@@ -208,5 +209,5 @@ function leafWriter(type: GraphQLLeafType): Write {
   }
   if (QUOTED.has(type.name)) return (value) => `"${tell(value) as string}"`;
   if (BARE.has(type.name)) return (value) => String(tell(value));
-  return (value) => JSON.stringify(tell(value));
+  return (value) => (value instanceof JsonText ? value.text : JSON.stringify(tell(value)));
 }

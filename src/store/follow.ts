@@ -11,9 +11,16 @@ import { FRESH_MS, stream } from './stream.js';
 import type { Place } from './tail.js';
 
 const BATCH_EVENTS = 500;
+// Whoever has missed much is told several batches of one read, unless it is too slow for that.
+const BATCHES_PER_READ = 4;
 // With a filter that seldom matches, the position still moves on in steps of so many entries, or after so long.
 const QUIET_ENTRIES = 1_000n;
 const QUIET_MS = 10_000;
+
+/** What was read at once, as it is told. */
+interface Reading extends Pick<LogBatch, 'position' | 'caughtUp'> {
+  readonly batches: readonly LogBatch[];
+}
 
 interface Following {
   readonly after: bigint | null;
@@ -38,26 +45,35 @@ export function followLog(
     const tail = store.tail(projectId);
     const stop = await tail.follow();
     // The database reads the next page while this process sends the one before.
-    const ahead = new Ahead<LogBatch | null>(FRESH_MS);
+    const ahead = new Ahead<Reading | null>(FRESH_MS);
+    let size = BATCHES_PER_READ * BATCH_EVENTS;
     let told: { position: bigint; at: number } | null = null;
     const place: Place = {
       cursor: 0n,
       concerns: (events, head) => isDue(head) || events.some((event) => matches(event, filter)),
     };
     try {
-      let batch: LogBatch | null = await (after === null ? tail.reads.read('now', now) : read(after));
-      while (batch) {
-        const { position, caughtUp }: LogBatch = batch;
-        place.cursor = position;
-        if (!caughtUp && !fromTail(position)) ahead.begin(() => readOn(position));
-        if (batch.events.length > 0 || isDue(position)) {
-          told = { position, at: Date.now() };
-          yield batch;
+      let reading: Reading | null = await (after === null ? tail.reads.read('now', now) : read(after));
+      while (reading) {
+        const { position: end, caughtUp }: Reading = reading;
+        const readAt = Date.now();
+        if (!caughtUp && !fromTail(end)) ahead.begin(() => readOn(end));
+        for (let index = 0, batch: LogBatch | undefined; (batch = reading.batches[index]); index++) {
+          if (index > 0 && Date.now() - readAt > FRESH_MS) {
+            ahead.end();
+            size = BATCH_EVENTS;
+            break;
+          }
+          place.cursor = batch.position;
+          if (batch.events.length > 0 || isDue(batch.position)) {
+            told = { position: batch.position, at: Date.now() };
+            yield batch;
+          }
         }
         // Whoever waits keeps nothing of what it was given.
-        batch = null;
+        reading = null;
         if (caughtUp) await tail.beyond(place, leave);
-        if (!leave.given) batch = fromTail(place.cursor) ?? (await (ahead.take() ?? readOn(place.cursor)));
+        if (!leave.given) reading = fromTail(place.cursor) ?? (await (ahead.take() ?? readOn(place.cursor)));
       }
     } finally {
       ahead.end();
@@ -71,30 +87,47 @@ export function followLog(
       return passed >= QUIET_ENTRIES || (passed > 0n && Date.now() - told.at >= QUIET_MS);
     }
 
-    function read(from: bigint): Promise<LogBatch> {
-      return tail.reads.read(`${reads(from)} ${fields?.join() ?? ''}`, () =>
-        readLog(store, projectId, { after: from, first: BATCH_EVENTS, filter, fields }),
+    function read(from: bigint): Promise<Reading> {
+      return tail.reads.read(`${reads(from)} ${size} ${fields?.join() ?? ''}`, async () =>
+        inBatches(await readLog(store, projectId, { after: from, first: size, filter, fields })),
       );
     }
 
-    function readOn(from: bigint): Promise<LogBatch | null> {
+    function readOn(from: bigint): Promise<Reading | null> {
       return insist(store, leave, () => read(from));
     }
 
     /** What the process has at hand after the cursor; null where that is not all of it. */
-    function fromTail(from: bigint): LogBatch | null {
+    function fromTail(from: bigint): Reading | null {
       return tail.once(reads(from), () => {
         const events = tail.since(from)?.filter((event) => matches(event, filter));
         if (!events || events.length > BATCH_EVENTS || sizeOf(events) > BATCH_BYTES) return null;
         const position = tail.head > from ? tail.head : from;
-        return { events, position, caughtUp: true, trimmedBefore: null };
+        return inBatches({ events, position, caughtUp: true, trimmedBefore: null });
       });
     }
 
-    async function now(): Promise<LogBatch> {
-      return { events: [], position: await tail.position(), caughtUp: true, trimmedBefore: null };
+    async function now(): Promise<Reading> {
+      return inBatches({ events: [], position: await tail.position(), caughtUp: true, trimmedBefore: null });
     }
   });
+}
+
+function inBatches(whole: LogBatch): Reading {
+  const { events, position, caughtUp } = whole;
+  if (events.length <= BATCH_EVENTS) return { batches: [whole], position, caughtUp };
+  const batches: LogBatch[] = [];
+  for (let from = 0; from < events.length; from += BATCH_EVENTS) {
+    const part = events.slice(from, from + BATCH_EVENTS);
+    const isLast = from + BATCH_EVENTS >= events.length;
+    batches.push({
+      events: part,
+      position: isLast ? position : (part.at(-1)?.position ?? position),
+      caughtUp: isLast && caughtUp,
+      trimmedBefore: from === 0 ? whole.trimmedBefore : null,
+    });
+  }
+  return { batches, position, caughtUp };
 }
 
 /** Yields at once, and again after every stretch of the log in which an event concerns it; many at once count as one. */

@@ -1,7 +1,7 @@
 import { Prisma, type Database, type Event } from '../database/client.js';
 import { ValidationError } from '../domain/errors.js';
 import type { EventLevel, EventType } from '../domain/event.js';
-import { PAGE_MAX_SIZE } from '../domain/limits.js';
+import { JsonText } from '../domain/jsonText.js';
 import { EVENTS } from './row.js';
 
 /** What of the log is wanted: an event has to match all that is given, and one of each list. */
@@ -54,9 +54,9 @@ interface Stretch {
 }
 
 /**
- * Reads the log after a position: at most `first` events (up to 500) and about 4 MiB. Without a filter it has at least one
- * where there is one; with a filter it looks at 20,000 entries at most, and may be empty before the log ends. Where `fields` are
- * given, the events have hardly more than those.
+ * Reads the log after a position: at most `first` events and about 4 MiB. Without a filter it has at least one where there is
+ * one; with a filter it looks at 20,000 entries at most, and may be empty before the log ends. Where `fields` are given, the
+ * events have hardly more than those, and their JSON as `JsonText`.
  * @throws ValidationError where `after` is no position of this log: beyond its head, say.
  */
 export async function readLog(
@@ -64,13 +64,12 @@ export async function readLog(
   projectId: string,
   { after, first, filter = {}, fields = null }: Stretch,
 ): Promise<LogBatch> {
-  const limit = Math.min(first, PAGE_MAX_SIZE);
   const told = fields ? fieldsFrom(fields) : ALL;
   // One statement, so that head, start and events are of one moment. The sum runs over sizes alone: what it cuts off is
   // never unpacked. The window begins at the first entry that is left, so that no page is spent on what was purged. PostgreSQL
   // would sort by position what comes in that order anyway, wide as it is.
   const lines = (await database.lines(Prisma.sql`
-    SELECT ${EVENTS.columns('e', told)},
+    SELECT ${fields ? EVENTS.columnsOfText('e', told) : EVENTS.columns('e', told)},
       CASE WHEN coalesce(e.before, 0) = 0 THEN json_build_array(s.left, w.end, p.log_position)::text END
     FROM projects p CROSS JOIN LATERAL (
       SELECT CASE WHEN p.log_purged > ${after} THEN (
@@ -84,7 +83,7 @@ export async function readLog(
       FROM (
         SELECT * FROM events e
         WHERE e.project_id = p.id AND e.position > ${after} AND e.position <= w.end ${conditions(filter)}
-        ORDER BY e.position LIMIT ${limit}
+        ORDER BY e.position LIMIT ${first}
       ) sized
     ) e ON e.before < ${BATCH_BYTES}
     WHERE p.id = ${projectId}::uuid`)) as readonly Line[];
@@ -100,7 +99,7 @@ export async function readLog(
   const events = found.map(fields ? partOf(told) : eventOf).sort((one, other) => Number(one.position - other.position));
   const last = events.at(-1)?.position ?? after;
   // A page that is full, by count or by bytes, may have left something out; any other has seen all of its window.
-  const isFull = events.length === limit || sizeOf(events) >= BATCH_BYTES;
+  const isFull = events.length === first || sizeOf(events) >= BATCH_BYTES;
   const position = isFull ? last : end;
   return {
     events,
@@ -156,9 +155,12 @@ function eventOf(line: Line): Event {
 
 /** A few of the fields: all that whoever asked for them looks at. */
 function partOf(fields: readonly EventField[]): (line: Line) => Event {
+  const places = fields.map((field) => ({ field, isJson: EVENTS.isJson(field) }));
   return (line) => {
     const part: Partial<Record<EventField, unknown>> = {};
-    for (const [index, field] of fields.entries()) part[field] = line[index];
+    for (const [index, { field, isJson }] of places.entries()) {
+      part[field] = isJson ? new JsonText(line[index] as string) : line[index];
+    }
     return part as Event;
   };
 }

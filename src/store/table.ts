@@ -29,7 +29,7 @@ export class Table<Row extends object> {
   readonly #name: Prisma.Sql;
   readonly #type: Prisma.Sql;
   readonly #fields: readonly (keyof Row & string)[];
-  readonly #json: Readonly<Record<string, true>>;
+  readonly #json: Readonly<Partial<Record<string, true>>>;
   readonly #all: Prisma.Sql;
 
   /** `json` names the fields that hold JSON. */
@@ -44,6 +44,16 @@ export class Table<Row extends object> {
   /** The select list that gives a row of the table known as `alias` the shape of its Prisma model, or of a part of it. */
   columns(alias: string, fields: readonly (keyof Row & string)[] = this.#fields): Prisma.Sql {
     return Prisma.raw(fields.map((field) => `${alias}.${columnOf(field)} AS "${field}"`).join(', '));
+  }
+
+  /** The same, with JSON as its text. */
+  columnsOfText(alias: string, fields: readonly (keyof Row & string)[]): Prisma.Sql {
+    const cast = (field: string): string => (this.isJson(field) ? '::text' : '');
+    return Prisma.raw(fields.map((field) => `${alias}.${columnOf(field)}${cast(field)} AS "${field}"`).join(', '));
+  }
+
+  isJson(field: string): boolean {
+    return this.#json[field] ?? false;
   }
 
   /** The row as it stands then. */
@@ -105,7 +115,7 @@ export class Table<Row extends object> {
   #given(row: object): (readonly [field: string, value: unknown])[] {
     return Object.entries(row)
       .filter(([, value]) => value !== undefined)
-      .map(([field, value]) => [field, this.#json[field] ? jsonOf(value) : value] as const);
+      .map(([field, value]) => [field, this.isJson(field) ? jsonOf(value) : value] as const);
   }
 }
 

@@ -9,6 +9,7 @@ import {
 } from 'graphql';
 import { describe, expect, it } from 'vitest';
 import { encodeId, newId } from '../../src/domain/id.js';
+import { JsonText } from '../../src/domain/jsonText.js';
 import { fieldsOfEvents, logText } from '../../src/graphql/logText.js';
 import { buildSchema } from '../../src/graphql/schema.js';
 import type { LogBatch } from '../../src/store/page.js';
@@ -66,6 +67,17 @@ describe('the text of a batch of the log', () => {
     for (const value of [batch, { ...batch, events: [], trimmedBefore: 7n }]) {
       expect(logText(args, value)).toBe(JSON.stringify(await execute({ ...args, rootValue: value })));
     }
+  });
+
+  it('passes on JSON that was read as text, of which the executor makes the same', async () => {
+    const [data, text] = [{ a: 'ü', list: [1, { b: null }] }, '{"a": "ü", "list": [1, {"b": null}]}'];
+    const args = argsOf('subscription { log { events { data } } }');
+    const value = { ...batch, events: [event(1, { data: new JsonText(text) as unknown as Event['data'] })] };
+
+    expect(logText(args, value)).toBe(`{"data":{"log":{"events":[{"data":${text}}]}}}`);
+    expect(JSON.stringify(await execute({ ...args, rootValue: value }))).toBe(
+      JSON.stringify({ data: { log: { events: [{ data }] } } }),
+    );
   });
 
   it('is that of the operation that is named', async () => {

@@ -1,10 +1,13 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { pino } from 'pino';
 import { afterAll, describe, expect, test } from 'vitest';
 import { memoryBus } from '../../src/bus/memory.js';
 import { appendEvents, type EventInput } from '../../src/store/event.js';
 import { followChanges, followLog } from '../../src/store/follow.js';
 import { BATCH_BYTES, type LogBatch } from '../../src/store/page.js';
+import { purgeSessions } from '../../src/store/purge.js';
 import { createStore, type Caller, type Event, type Session } from '../../src/store/store.js';
+import { FRESH_MS } from '../../src/store/stream.js';
 import { bar, query } from '../support/sql.js';
 import { openStore } from '../support/store.js';
 
@@ -273,6 +276,54 @@ describe('a follower that reads its own way', () => {
     expect([first, ...batches].map(({ caughtUp }) => caughtUp)).toEqual([false, false, true]);
     expect([...first.events, ...events]).toEqual(await log(me));
     await other.close();
+  });
+
+  describe('of small events', () => {
+    /** 500 events, 10 of a session of their own, 1,000 more; a follower who has been told of the first. */
+    const openSmall = async () => {
+      const me = await newCaller();
+      const [session, gone] = [await start(me), await start(me)];
+      await append(me, session, 500);
+      const goneAt = await append(me, gone, 10);
+      await append(me, session, 500);
+      const position = await append(me, session, 500);
+      const other = await createStore({ database, bus: memoryBus(), log: pino({ level: 'silent' }) });
+      statements.length = 0;
+      const follower = followLog(other, me.projectId, { after: 0n });
+      const first = (await follower.next()).value!;
+      const purge = () => purgeSessions(store, me, { filter: { sessionIds: [gone.id] }, force: true, dryRun: false });
+      return { me, follower, first, position, goneAt, purge, close: () => other.close() };
+    };
+
+    test('is given several batches of one read', async () => {
+      const { me, follower, first, position, close } = await openSmall();
+
+      const { batches } = await readTo(follower, position);
+
+      const all = [first, ...batches];
+      // One of its own, and one of the tail, which looks whether there is more.
+      expect(reads()).toBeLessThanOrEqual(2);
+      expect(all.map(({ events }) => events.length)).toEqual([500, 500, 500, Number(position) - 1_500]);
+      expect(all.map(({ caughtUp }) => caughtUp)).toEqual([false, false, false, true]);
+      for (const { events, position: told } of all) expect(events.at(-1)!.position).toBe(told);
+      expect(all.flatMap(({ events }) => events)).toEqual(await log(me));
+      await follower.return();
+      await close();
+    });
+
+    test('is given what is left of them where it is slow', async () => {
+      const { me, follower, first, position, goneAt, purge, close } = await openSmall();
+      await delay(2 * FRESH_MS);
+      await purge();
+
+      const { events } = await readTo(follower, position);
+
+      expect(events.map((event) => event.position)).not.toContain(goneAt);
+      const left = (await log(me)).filter((event) => event.position > first.position && event.position <= position);
+      expect(events.filter((event) => event.position <= position)).toEqual(left);
+      await follower.return();
+      await close();
+    });
   });
 
   test('fails where its very first read does', async () => {

@@ -1,3 +1,4 @@
+import { JsonText } from '../../src/domain/jsonText.js';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Database } from '../../src/database/client.js';
 import { appendEvents, type EventInput } from '../../src/store/event.js';
@@ -76,7 +77,10 @@ describe('a page of the log', () => {
     const parts = events
       .slice(2, 5)
       .map(({ position, type, data, sizeBytes }) => ({ position, type, data, sizeBytes }));
-    expect(found).toEqual(parts);
+    expect(found.map((event) => ({ ...event, data: JSON.parse(JSON.stringify(event.data)) as unknown }))).toEqual(
+      parts,
+    );
+    expect(found.every(({ data }) => (data as unknown) instanceof JsonText)).toBe(true);
   });
 
   test('has every column of an event as a read by Prisma has it', async () => {
@@ -105,18 +109,6 @@ describe('a page of the log', () => {
 
   test('of none asks only where the log stands', async () => {
     expect(await readLog(store, me.projectId, { after: 2n, first: 0 })).toMatchObject({ events: [], position: 2n });
-  });
-
-  test('has 500 events at most, and stands where they end', async () => {
-    const other = await newCaller();
-    await transact(store, other, async (tx) => {
-      for (let index = 0; index < 600; index++) tx.record({ type: 'PROGRESS' });
-      return {};
-    });
-
-    const page = await readLog(store, other.projectId, { after: 0n, first: 1_000 });
-
-    expect([page.events.length, page.position, page.caughtUp]).toEqual([500, 500n, false]);
   });
 
   test('says from where on the log is left, where some after its start has been removed', async () => {
