@@ -28,7 +28,7 @@ const STARTED =
   'subscription ($after: SafeInt) { sessionTransitioned(after: $after) { position to session { id state } event { type } } }';
 
 const subscribersOf = ({ quick }: Place): number => (quick ? 100 : 1_000);
-const eventsOf = ({ quick }: Place): number => PER_SECOND * (quick ? 1 : 10);
+const eventsOf = ({ quick }: Place): number => PER_SECOND * (quick ? 0.5 : 10);
 
 /** The 95th percentile of what it took, in ms. */
 const p95 = (values: readonly number[]): number => percentiles(values)[1] ?? NaN;
@@ -51,13 +51,17 @@ async function openLive(place: Place): Promise<{ side: Side; bytes: () => number
     for (const socket of sockets) socket.removeAllListeners('message');
     const arrivals = collect(sockets, eventsOf(place) * count);
     await write();
-    const { messages, positions } = await inTime(arrivals);
+    const arrived = await inTime(arrivals);
     leave(sockets);
-    bytes = Math.round(messages.reduce((sum, { text }) => sum + text.length, 0) / messages.length);
-    const committed = await commitsOf(place, [...positions.values()].flat());
+    const messages = arrived.reduce((sum, { at }) => sum + at.length, 0);
+    bytes = Math.round(arrived.reduce((sum, { length, at }) => sum + length * at.length, 0) / messages);
+    const committed = await commitsOf(
+      place,
+      arrived.flatMap(({ positions }) => positions),
+    );
     return p95(
-      messages.flatMap(({ text, at }) =>
-        (positions.get(text) ?? []).map((position) => at - (committed.get(position) ?? NaN)),
+      arrived.flatMap(({ positions, at }) =>
+        positions.flatMap((position) => at.map((each) => each - (committed.get(position) ?? NaN))),
       ),
     );
   }
@@ -79,34 +83,35 @@ async function openLive(place: Place): Promise<{ side: Side; bytes: () => number
   return { side, bytes: () => bytes };
 }
 
-interface Arrivals {
-  readonly messages: { text: string; at: number }[];
-  /** Of the events of each message. */
-  readonly positions: Map<string, number[]>;
+/** A text that goes to all: its length, the positions of its events, and when it arrived where. */
+interface Arrived {
+  readonly length: number;
+  readonly positions: readonly number[];
+  readonly at: number[];
 }
 
-/** What arrives until all have had all, each in order. */
-async function collect(sockets: readonly WebSocket[], deliveries: number): Promise<Arrivals> {
-  const messages: Arrivals['messages'] = [];
-  const positions: Arrivals['positions'] = new Map();
+/** What arrives until all have had all, each in order. Of a text only the first is kept: who keeps all spends its time on that. */
+async function collect(sockets: readonly WebSocket[], deliveries: number): Promise<Arrived[]> {
+  const texts = new Map<string, Arrived>();
   const last = sockets.map(() => 0);
   await received(sockets, deliveries, (data, index) => {
     const at = now();
     const text = data.toString('latin1');
-    let told = positions.get(text);
-    if (!told) {
-      const { payload } = JSON.parse(text) as { payload: { data: { log: { events: { position: number }[] } } } };
-      told = payload.data.log.events.map(({ position }) => position);
-      positions.set(text, told);
-    }
-    for (const position of told) {
+    let arrived = texts.get(text);
+    if (!arrived) texts.set(text, (arrived = { length: text.length, positions: positionsIn(text), at: [] }));
+    for (const position of arrived.positions) {
       if (position <= (last[index] ?? 0)) throw new Error(`${position} came after ${last[index]}`);
       last[index] = position;
     }
-    messages.push({ text, at });
-    return told.length;
+    arrived.at.push(at);
+    return arrived.positions.length;
   });
-  return { messages, positions };
+  return [...texts.values()];
+}
+
+function positionsIn(text: string): number[] {
+  const { payload } = JSON.parse(text) as { payload: { data: { log: { events: { position: number }[] } } } };
+  return payload.data.log.events.map(({ position }) => position);
 }
 
 /** When the events at these positions were committed, in ms. */

@@ -9,6 +9,7 @@ import { startRedis } from '../tests/support/redis.js';
 import { query, withDatabase } from '../tests/support/sql.js';
 import { startCaller, type Caller } from './caller.js';
 import { load, sizesOf, type Samples, type Sizes } from './data.js';
+import type { Peer } from './peer/peer.js';
 import { inspected, ROOM } from './process.js';
 
 export interface Place {
@@ -30,6 +31,8 @@ export interface Place {
   readonly quick: boolean;
   /** A server on a database with a tenth of the data; made when it is first asked for. */
   tenth(): Promise<Place>;
+  /** What the server is held against, by its name: started when it is first asked for, and kept. */
+  peer(name: string, start: () => Promise<Peer>): Promise<Peer>;
 }
 
 export interface Options {
@@ -96,6 +99,13 @@ export async function openPlace({
     const caller = startCaller();
     closing.push(() => caller.stop());
 
+    const peers = new Map<string, Peer>();
+    const peer: Place['peer'] = async (name, start) => {
+      const known = peers.get(name) ?? (await start());
+      if (!peers.has(name)) closing.push(() => known.stop());
+      peers.set(name, known);
+      return known;
+    };
     const open = async (sessions: number): Promise<Omit<Place, 'tenth'>> => {
       const sizes = sizesOf(sessions);
       say(`loading ${sessions} sessions with ${sizes.events} events`);
@@ -117,9 +127,10 @@ export async function openPlace({
         caller,
         seconds,
         quick,
+        peer,
       };
     };
-    const sessions = quick ? 10_000 : 100_000;
+    const sessions = quick ? 2_000 : 100_000;
     const small = (): Promise<Place> => {
       const opened = open(sessions / 10).then((place) => ({ ...place, tenth: () => opened }));
       return opened;

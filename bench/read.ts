@@ -83,16 +83,16 @@ interface Rival {
   readonly against: string;
   readonly mark: number;
   readonly start: (place: Place) => Promise<Peer>;
+  /** What follows its URL. */
+  readonly path?: string;
   bodies?: 'graphileBodies';
 }
 
-const floor = (name: string, mark: number): Rival => ({
+const floor = (path: string, mark: number): Rival => ({
   against: 'the floor: node:http and pg',
   mark,
-  async start({ databaseUrl, samples }) {
-    const { url, stop } = await startPeer('floor', databaseUrl, samples.project.id);
-    return { url: `${url}${name}`, stop };
-  },
+  start: ({ databaseUrl, samples }) => startPeer('floor', databaseUrl, samples.project.id),
+  path,
 });
 const mercurius = (mark: number): Rival => ({
   against: 'Mercurius with JIT and loaders',
@@ -129,7 +129,7 @@ async function compare(
   }
 }
 
-const read = ({ against, mark, start, bodies: own }: Rival, question: Question): Case => ({
+const read = ({ against, mark, start, path = '', bodies: own }: Rival, question: Question): Case => ({
   name: question.name,
   against,
   unit: 'answers/s',
@@ -138,20 +138,11 @@ const read = ({ against, mark, start, bodies: own }: Rival, question: Question):
   async sides(place) {
     const { url, caller, seconds } = place;
     const bodies = await question.bodies(place);
-    const { url: other, stop } = await start(place);
-    try {
-      const rival = { url: other, bodies: (own && question[own]?.(place)) ?? bodies };
-      await compare({ url, bodies }, rival);
-      const load = { connections: CONNECTIONS, seconds };
-      return {
-        ours: () => caller.call({ url, bodies, ...load }),
-        theirs: () => caller.call({ ...rival, ...load }),
-        close: stop,
-      };
-    } catch (error) {
-      await stop();
-      throw error;
-    }
+    const { url: other } = await place.peer(against, () => start(place));
+    const rival = { url: other + path, bodies: (own && question[own]?.(place)) ?? bodies };
+    await compare({ url, bodies }, rival);
+    const load = { connections: CONNECTIONS, seconds };
+    return { ours: () => caller.call({ url, bodies, ...load }), theirs: () => caller.call({ ...rival, ...load }) };
   },
 });
 
