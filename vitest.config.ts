@@ -11,6 +11,8 @@ export default defineConfig({
     globalSetup: 'tests/support/setup.ts',
     // Each file has databases and servers of its own: more at once drown a machine of two cores, and time limits with it.
     maxWorkers: 2,
+    // Most of a file's time went to the modules that all of them load; what is a file's own is not shared by any other.
+    isolate: false,
     // For tests that start processes, on a machine that is busy with something else.
     testTimeout: 60_000,
     hookTimeout: 60_000,

@@ -3,7 +3,8 @@ import pg from 'pg';
 import { pino } from 'pino';
 import { memoryBus } from '../src/bus/memory.js';
 import { openDatabase } from '../src/database/client.js';
-import { createStore, type Caller, type Store } from '../src/store/store.js';
+import { createStore } from '../src/store/createStore.js';
+import type { Caller, Store } from '../src/store/store.js';
 import type { Side } from './case.js';
 
 /** How many calls are under way at once, and how many connections there are for them: on either side. */

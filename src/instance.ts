@@ -17,7 +17,7 @@ import type { Tracing } from './server/tracing.js';
 import { blockListOf } from './setting.js';
 import { Keyring } from './store/keyring.js';
 import { ensureProject, findProject } from './store/project.js';
-import { createStore } from './store/store.js';
+import { createStore } from './store/createStore.js';
 import { expiryOf } from './workers/expiry.js';
 import { startLoop } from './workers/loop.js';
 import { retentionOf } from './workers/retention.js';

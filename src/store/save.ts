@@ -4,41 +4,17 @@ import { Prisma, type Event, type SavedState } from '../database/client.js';
 import { encodeId } from '../domain/id.js';
 import { SAVED_STATE_KEPT_SECONDS } from '../domain/savedState.js';
 import { jsonColumn, type Subject } from './log.js';
-import type { Document } from './redacted.js';
 import { SAVED_STATES } from './row.js';
+import { withSaid, type Content, type DocumentField, type Save, type Saved } from './savedContent.js';
 import { serviceIn, type Store } from './store.js';
 import { transact, type Transaction } from './transaction.js';
 
-const COLUMNS = {
+const COLUMNS: Readonly<Record<DocumentField, string>> = {
   conversationHistory: 'conversation_history',
   contextVariables: 'context_variables',
   planData: 'plan_data',
-} as const;
-
-export type DocumentField = keyof typeof COLUMNS;
-
+};
 const FIELDS = Object.keys(COLUMNS) as DocumentField[];
-
-/** What a save brings, where it brings it. */
-export interface Content {
-  facts: Partial<Pick<SavedState, 'mode' | 'currentPhase' | 'currentStep'>>;
-  documents: Partial<Record<DocumentField, Document | null>>;
-}
-
-/** The save of a state that is there. */
-export interface Save {
-  readonly sessionId: string;
-  /** Of the state that it changes. */
-  readonly version: number;
-  readonly content: Content;
-  /** Null is never, and where it is absent a day from now, or later where that was said before. */
-  readonly expiresAt?: Date | null | undefined;
-}
-
-export interface Saved {
-  savedState: SavedState;
-  position: bigint;
-}
 
 /**
  * Changes the states in one transaction, no two of one session. Null, and nothing of it is written, where there is more to a
@@ -78,12 +54,6 @@ export function recordSave(tx: Transaction, session: Subject, savedState: SavedS
   const savedStateId = encodeId('SavedState', savedState.id);
   tx.showLife(session.id);
   return tx.record({ type: 'STATE_SAVED', session, data: { savedStateId, version, mode, currentPhase, currentStep } });
-}
-
-/** The row with the documents that the save has brought. */
-export function withSaid(saved: Partial<SavedState>, { documents }: Content): SavedState {
-  const said = Object.entries(documents).map(([field, document]) => [field, document?.value ?? null]);
-  return { ...saved, ...Object.fromEntries(said) } as SavedState;
 }
 
 /** Without a time of its own a state is kept for a day after its last save. */

@@ -1,4 +1,4 @@
-import type { Prisma, SavedState, Session } from '../database/client.js';
+import type { SavedState, Session } from '../database/client.js';
 import { VersionConflictError } from '../domain/errors.js';
 import { newId } from '../domain/id.js';
 import { checkDocument, type JsonShape } from '../domain/json.js';
@@ -6,7 +6,8 @@ import { checkInstant, checkName, checkRange, checkTitle, DOCUMENT_MAX_BYTES, Is
 import { lockOpenSession, moveSession } from './lifecycle.js';
 import { Document } from './redacted.js';
 import { SAVED_STATES } from './row.js';
-import { changeStates, dayAfter, recordSave, withSaid, type Content, type DocumentField, type Saved } from './save.js';
+import { changeStates, dayAfter, recordSave } from './save.js';
+import { bytesOf, storedOf, withSaid, type Content, type DocumentField, type Saved } from './savedContent.js';
 import type { Caller, Store } from './store.js';
 import { transact, type Transaction } from './transaction.js';
 
@@ -92,14 +93,6 @@ async function insertState(
   recordSave(tx, session, savedState);
   return { savedState };
 }
-
-/** What the columns of the documents are to hold. */
-function storedOf({ documents }: Content): Partial<Record<DocumentField, Prisma.Sql | null>> {
-  return Object.fromEntries(Object.entries(documents).map(([field, document]) => [field, document?.stored ?? null]));
-}
-
-const bytesOf = ({ documents }: Content): number =>
-  Object.values(documents).reduce((sum, document) => sum + (document?.text.length ?? 0), 0);
 
 function contentOf(input: SaveStateInput, texts: Texts): Content {
   const { mode, conversationHistory, contextVariables, planData, currentPhase, currentStep } = input;

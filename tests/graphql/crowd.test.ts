@@ -4,7 +4,8 @@ import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { openDatabase } from '../../src/database/client.js';
 import { encodeId } from '../../src/domain/id.js';
 import { endSession } from '../../src/store/session.js';
-import { createStore, type Session, type Store } from '../../src/store/store.js';
+import { createStore } from '../../src/store/createStore.js';
+import type { Session, Store } from '../../src/store/store.js';
 import { openGraphql, type TestGraphql, type Watched } from '../support/graphql.js';
 
 const SUBSCRIBERS = 100;

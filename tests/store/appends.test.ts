@@ -1,6 +1,7 @@
 import { afterAll, describe, expect, test } from 'vitest';
 import { createRun } from '../../src/store/run.js';
-import { createStore, type Session } from '../../src/store/store.js';
+import { createStore } from '../../src/store/createStore.js';
+import type { Session } from '../../src/store/store.js';
 import { many, numbered, openAppends } from '../support/appends.js';
 import { race } from '../support/race.js';
 import { hold } from '../support/sql.js';

@@ -3,10 +3,11 @@ import { pino } from 'pino';
 import { afterAll, describe, expect, test } from 'vitest';
 import { memoryBus } from '../../src/bus/memory.js';
 import { appendEvents, type EventInput } from '../../src/store/event.js';
-import { followChanges, followLog } from '../../src/store/follow.js';
+import { followLog } from '../../src/store/follow.js';
 import { BATCH_BYTES, type LogBatch } from '../../src/store/page.js';
 import { purgeSessions } from '../../src/store/purge.js';
-import { createStore, type Caller, type Event, type Session } from '../../src/store/store.js';
+import { createStore } from '../../src/store/createStore.js';
+import type { Caller, Event, Session } from '../../src/store/store.js';
 import { FRESH_MS } from '../../src/store/stream.js';
 import { bar, query } from '../support/sql.js';
 import { openStore } from '../support/store.js';
@@ -357,66 +358,6 @@ describe('a hundred followers', () => {
     expect(reads()).toBeLessThan(followers.length);
     expect(store.tail(me.projectId).followers).toBe(100);
     await Promise.all(followers.map((follower) => follower.return()));
-    expect(store.tail(me.projectId).followers).toBe(0);
-  });
-});
-
-describe('changes', () => {
-  const of = (session: Session) => (event: Event) => event.sessionId === session.id;
-
-  test('are told at once, and again after an event that concerns them', async () => {
-    const me = await newCaller();
-    const [mine, other] = [await start(me), await start(me)];
-    await using changes = followChanges(store, me.projectId, of(mine));
-    expect((await changes.next()).done).toBe(false);
-    let told = false;
-    const next = changes.next().then(() => (told = true));
-
-    await readUp(me, await append(me, other));
-    expect(told).toBe(false);
-    await append(me, mine);
-    await next;
-  });
-
-  test('that come many at once count as one', async () => {
-    const me = await newCaller();
-    const session = await start(me);
-    await using changes = followChanges(store, me.projectId, of(session));
-    await changes.next();
-
-    for (let round = 0; round < 5; round++) await append(me, session, 2);
-    await readUp(me, 12n);
-
-    await changes.next();
-    let told = false;
-    const next = changes.next().then(() => (told = true));
-    await readUp(me, await append(me, await start(me)));
-    expect(told).toBe(false);
-    await changes.return();
-    await next;
-  });
-
-  test('are supposed where too much has happened to see all of it', async () => {
-    const me = await newCaller();
-    const [mine, other] = [await start(me), await start(me)];
-    await using changes = followChanges(store, me.projectId, of(mine));
-    await changes.next();
-    let position = 0n;
-    for (let round = 0; round < 5; round++) position = await append(me, other, 500);
-    await readUp(me, position);
-
-    expect((await changes.next()).done).toBe(false);
-  });
-
-  test('end at once for who leaves while waiting', async () => {
-    const me = await newCaller();
-    const changes = followChanges(store, me.projectId, () => true);
-    await changes.next();
-    const waiting = changes.next();
-
-    await changes.return();
-
-    expect((await waiting).done).toBe(true);
     expect(store.tail(me.projectId).followers).toBe(0);
   });
 });

@@ -5,7 +5,8 @@ import { memoryBus } from '../../src/bus/memory.js';
 import { openDatabase, type Database, type Event, type Session } from '../../src/database/client.js';
 import { ensureProject } from '../../src/store/project.js';
 import { startSession, type StartSessionInput } from '../../src/store/session.js';
-import { createStore, type Caller, type Store } from '../../src/store/store.js';
+import { createStore } from '../../src/store/createStore.js';
+import type { Caller, Store } from '../../src/store/store.js';
 import { createDatabase } from './postgres.js';
 
 /** A store on a database of a test file's own; `await using` closes and drops it. */
