@@ -18,6 +18,8 @@ export interface Case {
   readonly better: 'higher' | 'lower';
   /** What ours ÷ theirs must reach (`higher`), or may at most be (`lower`). */
   readonly mark: number;
+  /** What ours must not be beyond where the machine is idle: another row of the table, of the same rounds. */
+  readonly limit?: number;
   /** Whether every round begins with something new: then none has to come before those that count. */
   readonly isAnew?: boolean;
   /** Makes all ready; `close` undoes it. @throws NotMeasured where that is not possible here. */

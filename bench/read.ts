@@ -9,8 +9,12 @@ import { startPostGraphile } from './peer/postgraphile/postgraphile.js';
 import type { Place } from './place.js';
 
 const CONNECTIONS = 32;
+// So that each has an answer while it lasts.
+const QUICK_CONNECTIONS = 8;
 /** How many answers are compared, of those that differ. */
 const COMPARED = 16;
+
+const connectionsOf = ({ quick }: Place): number => (quick ? QUICK_CONNECTIONS : CONNECTIONS);
 
 const ofAll = (body: string): string[] => Array.from({ length: CONNECTIONS }, () => body);
 
@@ -141,7 +145,7 @@ const read = ({ against, mark, start, path = '', bodies: own }: Rival, question:
     const { url: other } = await place.peer(against, () => start(place));
     const rival = { url: other + path, bodies: (own && question[own]?.(place)) ?? bodies };
     await compare({ url, bodies }, rival);
-    const load = { connections: CONNECTIONS, seconds };
+    const load = { connections: connectionsOf(place), seconds };
     return { ours: () => caller.call({ url, bodies, ...load }), theirs: () => caller.call({ ...rival, ...load }) };
   },
 });
@@ -156,7 +160,7 @@ const growth = (question: Question): Case => ({
     const side = async (each: Place) => {
       const bodies = await question.bodies(each);
       await askOnce(each.url, bodies[0] ?? '');
-      return () => each.caller.call({ url: each.url, bodies, connections: CONNECTIONS, seconds: each.seconds });
+      return () => each.caller.call({ url: each.url, bodies, connections: connectionsOf(each), seconds: each.seconds });
     };
     return { ours: await side(place), theirs: await side(await place.tenth()) };
   },

@@ -20,7 +20,7 @@ export interface Result {
 }
 
 /** Takes so many rounds of each side, mostly after one that does not count: ours, theirs, theirs, ours, ours, … */
-export async function measure(given: Case, place: Place, count: number): Promise<Result> {
+export async function measure(given: Case, place: Place, count: number): Promise<Result[]> {
   const { ours, theirs, close } = await given.sides(place);
   try {
     if (!given.isAnew) {
@@ -38,7 +38,7 @@ export async function measure(given: Case, place: Place, count: number): Promise
         await take('ours', ours);
       }
     }
-    return judge(given, rounds);
+    return [judge(given, rounds), ...judgeLimit(given, rounds)];
   } finally {
     await close?.();
   }
@@ -50,6 +50,11 @@ function judge({ name, against, unit, better, mark }: Case, rounds: Result['roun
   const met = better === 'higher' ? ratio >= mark : ratio <= mark;
   const spread = { ours: spreadOf(rounds.ours), theirs: spreadOf(rounds.theirs) };
   return { case: name, against, ratio, mark, better, met, unit, ours, theirs, spread, rounds };
+}
+
+function judgeLimit({ limit, ...given }: Case, { ours }: Result['rounds']): Result[] {
+  if (limit === undefined) return [];
+  return [judge({ ...given, against: `${limit} ${given.unit}`, mark: 1 }, { ours, theirs: ours.map(() => limit) })];
 }
 
 export function median(values: readonly number[]): number {

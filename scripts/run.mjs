@@ -21,7 +21,8 @@ await ifProgram(import.meta.url, async () => {
   // Not before there are packages.
   const { build } = await import('esbuild');
   // Beside the packages, so that it finds them.
-  const outfile = path.join(root, 'node_modules/.cache/lifeline', file.replace(/\.ts$/, '.mjs'));
+  const outdir = path.join(root, 'node_modules/.cache/lifeline', path.dirname(file));
+  const program = path.join(outdir, path.basename(file).replace(/\.ts$/, '.mjs'));
   await build({
     absWorkingDir: root,
     entryPoints: [file],
@@ -32,9 +33,12 @@ await ifProgram(import.meta.url, async () => {
     platform: 'node',
     target: 'node20.19',
     sourcemap: 'inline',
-    outfile,
+    // What is imported only where it is needed is loaded only then.
+    splitting: true,
+    outdir,
+    outExtension: { '.js': '.mjs' },
   });
-  process.argv = [node, outfile, ...args];
+  process.argv = [node, program, ...args];
   process.setSourceMapsEnabled(true);
-  await import(pathToFileURL(outfile).href);
+  await import(pathToFileURL(program).href);
 });

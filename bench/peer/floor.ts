@@ -4,7 +4,7 @@ import { createServer, type ServerResponse } from 'node:http';
 import { text } from 'node:stream/consumers';
 import pg from 'pg';
 import { encodeId, type IdType } from '../../src/domain/id.js';
-import { announce, POOL_SIZE } from './peer.js';
+import { announce, given, POOL_SIZE } from './peer.js';
 
 /** Marks a uuid as what stands for it outside. */
 const id = (type: IdType, column: string): string => `'${type}:' || ${column}`;
@@ -59,7 +59,7 @@ const STATEMENTS: Readonly<Record<string, string>> = {
 const NAMES: Readonly<Record<string, string>> = { session: 'session', sessions: 'sessions', chain: 'session' };
 
 const MARKED = /"(Session|Run|Conversation|Event):([0-9a-f-]{36})"/g;
-const [, , connectionString, project] = process.argv;
+const [connectionString, project] = given();
 const pool = new pg.Pool({ connectionString, max: POOL_SIZE });
 
 const server = createServer((request, response) => {

@@ -3,7 +3,7 @@ import { fastify } from 'fastify';
 import mercurius from 'mercurius';
 import pg from 'pg';
 import { encodeId, type IdType } from '../../src/domain/id.js';
-import { announce, POOL_SIZE } from './peer.js';
+import { announce, given, POOL_SIZE } from './peer.js';
 
 const schema = `
   type Query { viewer: Viewer!  session(by: SessionRef!): Session }
@@ -31,7 +31,7 @@ interface Row {
   id: string;
 }
 
-const [, , connectionString, project] = process.argv;
+const [connectionString, project] = given();
 const pool = new pg.Pool({ connectionString, max: POOL_SIZE });
 
 async function rowsOf<Found extends Row>(name: string, condition: string, value: unknown): Promise<Found[]> {

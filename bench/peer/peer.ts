@@ -12,9 +12,23 @@ export interface Peer {
 /** As many as the server has for reads. */
 export const POOL_SIZE = 10;
 
-/** A program of this folder. It is given the arguments, the database first. */
-export const startPeer = (name: string, ...args: string[]): Promise<Peer> =>
-  start(process.execPath, ['scripts/run.mjs', `bench/peer/${name}.ts`, ...args]);
+const programs = {
+  floor: () => import('./floor.js'),
+  mercurius: () => import('./mercurius.js'),
+  yoga: () => import('./yoga.js'),
+};
+
+/** Starts one of them, which is this program with the arguments `peer`, its name and what it is given: the database first. */
+export const startPeer = (name: keyof typeof programs, ...given: string[]): Promise<Peer> =>
+  start(process.execPath, [process.argv[1] ?? '', 'peer', name, ...given]);
+
+/** What that process does. */
+export async function runPeer(name: string | undefined): Promise<void> {
+  await programs[name as keyof typeof programs]();
+}
+
+/** What it is given. */
+export const given = (): string[] => process.argv.slice(4);
 
 /** Resolves with the first line that the program prints. */
 export async function start(program: string, args: readonly string[]): Promise<Peer> {
