@@ -27,7 +27,8 @@ interface Entry<I extends Item, Written> {
 const GROUPS_AT_ONCE = 2;
 // As many as one call may have, so that nobody waits for much more than for another's call.
 const EVENTS_PER_GROUP = 500;
-const BYTES_PER_GROUP = 1024 * 1024;
+// Where all that waits went at once, this process and the database would do nothing but wait for one another.
+const BYTES_PER_GROUP = 512 * 1024;
 
 export class GroupQueue<I extends Item, Written> {
   readonly #write: Write<I, Written>;

@@ -10,6 +10,7 @@ import { defaultPolicy } from '../domain/liveness.js';
 import { lockHolders, refuseHolder } from './place.js';
 import { redacted } from './redacted.js';
 import { RUNS, SESSIONS } from './row.js';
+import { findActive } from './run.js';
 import type { NewSession } from './session.js';
 import type { Caller, Store } from './store.js';
 import type { Given } from './table.js';
@@ -133,7 +134,7 @@ async function insertRuns(tx: Transaction, runs: readonly ImportedRun[], known: 
   const { projectId } = tx;
   for (const { coordinatorName, status } of runs) {
     if (coordinatorName == null || status !== 'ACTIVE') continue;
-    const active = await RUNS.find(tx.db, { projectId, coordinatorName, status });
+    const active = await findActive(tx, coordinatorName);
     if (active) throw new RunAlreadyActiveError({ runId: active.id, coordinatorName });
   }
   const rows = await RUNS.insertAll(

@@ -139,7 +139,7 @@ function ranks(drafts: readonly Event[]): number[] {
 }
 
 /** Texts of JSON hold no raw control characters, so that JSON escapes what PostgreSQL's arrays do, and alike. */
-export const jsonColumn = (texts: readonly (string | null)[]): string => `{${JSON.stringify(texts).slice(1, -1)}}`;
+const jsonColumn = (texts: readonly string[]): string => `{${JSON.stringify(texts).slice(1, -1)}}`;
 
 /** Completes a draft that was written: the earlier one of its own time and of `recordedAt` is when it happened. */
 export function complete(

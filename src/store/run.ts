@@ -1,4 +1,4 @@
-import type { Queryable, Run, Session } from '../database/client.js';
+import { Prisma, type Queryable, type Run, type Session } from '../database/client.js';
 import { NotFoundError, RunAlreadyActiveError, RunNotActiveError, ValidationError } from '../domain/errors.js';
 import { encodeId, newId } from '../domain/id.js';
 import { checkJson } from '../domain/json.js';
@@ -33,7 +33,7 @@ export async function createRun(store: Store, caller: Caller, input: CreateRunIn
     if (coordinatorSessionId) await requireSession(tx, coordinatorSessionId);
     if (externalId) await requireFreeExternalId(tx, externalId);
     if (coordinatorName) {
-      const active = await RUNS.find(tx.db, { projectId, coordinatorName, status: 'ACTIVE' });
+      const active = await findActive(tx, coordinatorName);
       if (active) throw new RunAlreadyActiveError({ runId: active.id, coordinatorName });
     }
     const run = await RUNS.insert(tx.db, {
@@ -143,6 +143,14 @@ export async function readRun(db: Queryable, projectId: string, id: string): Pro
   const run = await RUNS.find(db, { projectId, id });
   if (!run) throw new NotFoundError({ kind: 'Run', ref: encodeId('Run', id) });
   return run;
+}
+
+// Told to PostgreSQL as it is: it plans once for all values, and by a parameter it would not find the index of active runs.
+const ACTIVE = Prisma.sql`'ACTIVE'`;
+
+/** The coordinator's run that is active; null where it has none. */
+export function findActive({ db, projectId }: Transaction, coordinatorName: string): Promise<Run | null> {
+  return RUNS.find(db, { projectId, coordinatorName, status: ACTIVE });
 }
 
 async function requireSession(tx: Transaction, id: string): Promise<void> {

@@ -3,7 +3,7 @@
 import { Prisma, type Event, type SavedState } from '../database/client.js';
 import { encodeId } from '../domain/id.js';
 import { SAVED_STATE_KEPT_SECONDS } from '../domain/savedState.js';
-import { jsonColumn, type Subject } from './log.js';
+import type { Subject } from './log.js';
 import { SAVED_STATES } from './row.js';
 import { withSaid, type Content, type DocumentField, type Save, type Saved } from './savedContent.js';
 import { serviceIn, type Store } from './store.js';
@@ -68,9 +68,14 @@ const TELLS = Prisma.raw(FIELDS.map((field) => `tells_${COLUMNS[field]}`).join('
 const UNTOLD = Prisma.raw(
   FIELDS.map((field) => `CASE WHEN NOT tells_${COLUMNS[field]} THEN t.${COLUMNS[field]} END AS "${field}"`).join(', '),
 );
+
+const PLACES = Prisma.raw(FIELDS.map((field) => `start_${COLUMNS[field]}, length_${COLUMNS[field]}`).join(', '));
 const TOLD = Prisma.raw(
   FIELDS.map((field) => COLUMNS[field])
-    .map((column) => `${column} = CASE WHEN tells_${column} THEN i.${column} ELSE t.${column} END`)
+    .map((column) => {
+      const told = `convert_from(substring(d.texts FROM start_${column} FOR length_${column}), 'UTF8')::json`;
+      return `${column} = CASE WHEN tells_${column} THEN ${told} ELSE t.${column} END`;
+    })
     .join(', '),
 );
 
@@ -104,18 +109,30 @@ interface Change {
   readonly documents: Content['documents'];
 }
 
-/** Of what is not told, the stored document stays where it is. */
+/**
+ * The documents of all changes are one parameter, of bytes, out of which each is cut: nothing in them has to be escaped. Of what
+ * is not told, the stored document stays where it is.
+ */
 function updating(tx: Transaction, changes: readonly Change[]): Prisma.Sql {
   const states = changes.map(({ savedState }) => savedState);
-  const texts = FIELDS.map((field) => jsonColumn(changes.map(({ documents }) => documents[field]?.text ?? null)));
+  const texts: Buffer[] = [];
+  let end = 1;
+  /** Where the documents of a field begin, and how long they are; a null is cut out at no place. */
+  const placesOf = (field: DocumentField): Prisma.Sql => {
+    const column = changes.map(({ documents }) => (documents[field] ? Buffer.from(documents[field].text) : null));
+    const starts = column.map((text) => (text ? (end += text.length) - text.length : null));
+    texts.push(...column.filter((text) => text !== null));
+    return Prisma.sql`${starts}::int[], ${column.map((text) => text?.length ?? null)}::int[]`;
+  };
+  const places = Prisma.join(FIELDS.map(placesOf));
   return Prisma.sql`
     UPDATE saved_states t SET version = i.version, mode = i.mode, current_phase = i.current_phase,
       current_step = i.current_step, updated_at = ${tx.now}, expires_at = i.expires_at, ${TOLD}
-    FROM unnest(${states.map(({ id }) => id)}::uuid[], ${states.map(({ version }) => version)}::int[],
+    FROM (SELECT ${Buffer.concat(texts)}::bytea AS texts) d CROSS JOIN unnest(
+      ${states.map(({ id }) => id)}::uuid[], ${states.map(({ version }) => version)}::int[],
       ${states.map(({ mode }) => mode)}::text[], ${states.map(({ currentPhase }) => currentPhase)}::text[],
       ${states.map(({ currentStep }) => currentStep)}::int[], ${states.map(({ expiresAt }) => expiresAt)}::timestamptz[],
-      ${telling(changes.map(({ documents }) => documents))},
-      ${Prisma.join(texts.map((column) => Prisma.sql`${column}::json[]`))})
-      AS i (id, version, mode, current_phase, current_step, expires_at, ${TELLS}, ${Prisma.raw(Object.values(COLUMNS).join(', '))})
+      ${telling(changes.map(({ documents }) => documents))}, ${places})
+      AS i (id, version, mode, current_phase, current_step, expires_at, ${TELLS}, ${PLACES})
     WHERE t.project_id = ${tx.projectId}::uuid AND t.id = i.id AND t.version = i.version - 1`;
 }

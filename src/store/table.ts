@@ -15,8 +15,8 @@ export type Given<Row> = {
 /** As `Given`; an expression stands for what it comes to. */
 type Changes<Row> = { readonly [Field in keyof Row]?: Given<Row>[Field] | Prisma.Sql };
 
-/** What rows hold: null is none, of a list any one. */
-type Where<Row> = { readonly [Field in keyof Row]?: Row[Field] | readonly Row[Field][] | undefined };
+/** What rows hold: null is none, of a list any one, an expression what it comes to. */
+type Where<Row> = { readonly [Field in keyof Row]?: Row[Field] | readonly Row[Field][] | Prisma.Sql | undefined };
 
 const nameOf = (field: string): string => field.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 const columnOf = (field: string): string => `"${nameOf(field)}"`;
