@@ -14,7 +14,9 @@ import type { Leave } from './stream.js';
 // A lost hint costs at most this; jittered, so that many servers do not ask in step.
 const POLL_MS = 1_000;
 const STRETCH_EVENTS = 500;
-// How late an event may be at most for the sake of others.
+// How much of the time that followers have taken goes to all others before the next events, and how late an event may be at most
+// for their sake.
+const GIVE_WAY = 0.5;
 const GIVE_WAY_MS = 250;
 const ROUSED_AT_ONCE = 100;
 // What is kept at hand: some seconds of a busy log, never more than this in memory.
@@ -220,8 +222,8 @@ export class LogTail {
   }
 
   /**
-   * Waits for as long as those who were woken have kept the process busy: what comes meanwhile goes to them together, and all
-   * others have their turn. With few followers that is no time at all.
+   * Waits for half as long as those who were woken have kept the process busy: what comes meanwhile goes to them together, and
+   * all others have their turn. With few followers that is no time at all.
    */
   async #giveWay(signal: AbortSignal): Promise<void> {
     if (this.#wokenAt === null) return;
@@ -229,7 +231,7 @@ export class LogTail {
     await setImmediate();
     const busyMs = performance.now() - this.#wokenAt;
     this.#wokenAt = null;
-    if (busyMs > 1) await sleep(Math.min(busyMs, GIVE_WAY_MS), undefined, { signal }).catch(() => undefined);
+    if (busyMs > 1) await sleep(Math.min(busyMs * GIVE_WAY, GIVE_WAY_MS), undefined, { signal }).catch(() => undefined);
   }
 
   #advance(events: readonly Event[], head: bigint): void {
