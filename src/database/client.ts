@@ -51,12 +51,6 @@ export interface Database {
 export type PoolName = 'read' | 'write' | 'tail';
 
 /**
- * What changes rows finds them by their keys, however many there are: PostgreSQL would plan such a statement anew each time,
- * for as many as there are, and come to the same.
- */
-const PLANNED_ONCE = '-c plan_cache_mode=force_generic_plan';
-
-/**
  * Prisma over node-postgres for reads, node-postgres alone for what changes rows. Connections are opened when they are needed, so an unreachable server shows at the first
  * query. They run in UTC under the application name `lifeline`. One that breaks while idle is replaced: it is logged and
  * never ends the process.
@@ -64,9 +58,9 @@ const PLANNED_ONCE = '-c plan_cache_mode=force_generic_plan';
 export function openDatabase(url: string, options: DatabaseOptions = {}): Database {
   const { poolSize = 10, statementTimeoutMs = 0, acquireTimeoutMs = 5_000, log, onQuery, spanned } = options;
   const onLoss = (error: Error): void => log?.warn({ err: error }, 'a database connection was lost');
-  const open = (max: number, settings = ''): Pool => {
+  const open = (max: number): Pool => {
     const limits = { statement_timeout: statementTimeoutMs, connectionTimeoutMillis: acquireTimeoutMs };
-    const pool = openPool({ ...connection(url, settings), ...limits, max });
+    const pool = openPool({ ...connection(url), ...limits, max });
     pool.pool.on('error', onLoss);
     return pool;
   };
@@ -84,7 +78,7 @@ export function openDatabase(url: string, options: DatabaseOptions = {}): Databa
 
   // Callers decide how many kinds of reads there are: what is written keeps its names, however many they are.
   const [nameOf, writtenOf] = [statementNames(), statementNames('write')];
-  const pools = { read: open(poolSize), write: open(poolSize, PLANNED_ONCE), tail: open(TAIL_CONNECTIONS) };
+  const pools = { read: open(poolSize), write: open(poolSize), tail: open(TAIL_CONNECTIONS) };
   const questions = open(OWN_QUESTIONS);
   const raw = ({ pool }: Pool): Writer => openWriter(pool, { nameOf: writtenOf, onLoss, onQuery, spanned });
   const linesOf = ({ pool }: Pool): Lines => lineReader(pool, { nameOf, onQuery, spanned });
@@ -110,9 +104,9 @@ export function openDatabase(url: string, options: DatabaseOptions = {}): Databa
  * What node-postgres needs to reach `url`, with the session in UTC: the adapter writes instants without an offset, and
  * the server would read them in whatever zone it is configured for. Options that the URL carries are kept.
  */
-export function connection(url: string, settings = ''): { connectionString: string; application_name: string } {
+export function connection(url: string): { connectionString: string; application_name: string } {
   const target = new URL(url);
   const given = target.searchParams.get('options');
-  target.searchParams.set('options', [given, '-c TimeZone=UTC', settings].filter(Boolean).join(' '));
+  target.searchParams.set('options', [given, '-c TimeZone=UTC'].filter(Boolean).join(' '));
   return { connectionString: target.href, application_name: 'lifeline' };
 }

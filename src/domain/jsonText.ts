@@ -1,4 +1,4 @@
-/** A value that is known by how JSON writes it. Who passes it on need not read it; to all others it is the value. */
+/** A value that is known by how JSON writes it: whoever passes it on as JSON need not read it. */
 export class JsonText {
   constructor(readonly text: string) {}
 

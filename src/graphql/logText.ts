@@ -1,7 +1,7 @@
 // The log is read by whoever comes back, ten thousand events at a time. What they mostly ask for, fields that show what an event
 // holds, is written out without the steps that GraphQL's executor takes for every field of every event: by a writer that is put
-// together once for a document. What it writes is to the letter what the executor's result is written out as, but for the blanks in
-// JSON that was read as text. Whatever it does not know, and whatever fails, is left to the executor.
+// together once for a document. What it writes is to the letter what the executor's result is written out as, but for blanks,
+// the order of members and the digits of numbers in JSON that was read as text. Whatever it does not know, and whatever fails, is left to the executor.
 import {
   getOperationAST,
   isEnumType,

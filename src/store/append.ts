@@ -4,6 +4,7 @@
 import { Prisma, type Database, type Event } from '../database/client.js';
 import { isMisfit } from './conflict.js';
 import { complete, inserting } from './log.js';
+import { uuids } from './parameter.js';
 
 export interface PlainAppend {
   sessionId: string;
@@ -31,7 +32,7 @@ export async function writePlain(
   const [placed] = await database.writer.$queryRaw<Placed[]>`
     WITH session AS MATERIALIZED (
       SELECT s.id, s.run_id, s.conversation_id, a.count, a.context, a.ordinal
-      FROM unnest(${appends.map(({ sessionId }) => sessionId)}::uuid[], ${appends.map(({ events }) => events.length)}::int[],
+      FROM unnest(${uuids(appends.map(({ sessionId }) => sessionId))}, ${appends.map(({ events }) => events.length)}::int[],
         ${appends.map(({ contextPercent }) => contextPercent)}::float8[])
         WITH ORDINALITY AS a (session_id, count, context, ordinal)
       JOIN sessions s ON s.project_id = ${projectId}::uuid AND s.id = a.session_id ${unlessKnown(projectId, drafts)}
@@ -94,7 +95,7 @@ function unlessKnown(projectId: string, drafts: readonly Event[]): Prisma.Sql {
   const keyed = drafts.filter(({ dedupeKey }) => dedupeKey !== null);
   if (keyed.length === 0) return Prisma.empty;
   return Prisma.sql`AND NOT EXISTS (
-        SELECT FROM unnest(${keyed.map(({ sessionId }) => sessionId)}::uuid[],
+        SELECT FROM unnest(${uuids(keyed.map(({ sessionId }) => sessionId))},
           ${keyed.map(({ dedupeKey }) => dedupeKey)}::text[]) AS k (session_id, dedupe_key)
         JOIN events e ON e.project_id = ${projectId}::uuid AND e.session_id = k.session_id AND e.dedupe_key = k.dedupe_key
         WHERE k.session_id = s.id)`;

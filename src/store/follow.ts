@@ -11,7 +11,7 @@ import { FRESH_MS, stream } from './stream.js';
 import type { Place } from './tail.js';
 
 const BATCH_EVENTS = 500;
-// Whoever has missed much is told several batches of one read, unless it is too slow for that.
+// Whoever has missed much is told several batches of one read, until it is too slow for that once.
 const BATCHES_PER_READ = 4;
 // With a filter that seldom matches, the position still moves on in steps of so many entries, or after so long.
 const QUIET_ENTRIES = 1_000n;
@@ -19,6 +19,7 @@ const QUIET_MS = 10_000;
 
 /** What was read at once, as it is told. */
 interface Reading extends Pick<LogBatch, 'position' | 'caughtUp'> {
+  readonly at: number;
   readonly batches: readonly LogBatch[];
 }
 
@@ -55,11 +56,10 @@ export function followLog(
     try {
       let reading: Reading | null = await (after === null ? tail.reads.read('now', now) : read(after));
       while (reading) {
-        const { position: end, caughtUp }: Reading = reading;
-        const readAt = Date.now();
+        const { position: end, caughtUp, at }: Reading = reading;
         if (!caughtUp && !fromTail(end)) ahead.begin(() => readOn(end));
         for (let index = 0, batch: LogBatch | undefined; (batch = reading.batches[index]); index++) {
-          if (index > 0 && Date.now() - readAt > FRESH_MS) {
+          if (index > 0 && Date.now() - at > FRESH_MS) {
             ahead.end();
             size = BATCH_EVENTS;
             break;
@@ -72,7 +72,7 @@ export function followLog(
         }
         // Whoever waits keeps nothing of what it was given.
         reading = null;
-        if (caughtUp) await tail.beyond(place, leave);
+        if (caughtUp && place.cursor === end) await tail.beyond(place, leave);
         if (!leave.given) reading = fromTail(place.cursor) ?? (await (ahead.take() ?? readOn(place.cursor)));
       }
     } finally {
@@ -115,7 +115,7 @@ export function followLog(
 
 function inBatches(whole: LogBatch): Reading {
   const { events, position, caughtUp } = whole;
-  if (events.length <= BATCH_EVENTS) return { batches: [whole], position, caughtUp };
+  if (events.length <= BATCH_EVENTS) return { batches: [whole], position, caughtUp, at: Date.now() };
   const batches: LogBatch[] = [];
   for (let from = 0; from < events.length; from += BATCH_EVENTS) {
     const part = events.slice(from, from + BATCH_EVENTS);
@@ -127,7 +127,7 @@ function inBatches(whole: LogBatch): Reading {
       trimmedBefore: from === 0 ? whole.trimmedBefore : null,
     });
   }
-  return { batches, position, caughtUp };
+  return { batches, position, caughtUp, at: Date.now() };
 }
 
 /** Yields at once, and again after every stretch of the log in which an event concerns it; many at once count as one. */

@@ -3,6 +3,7 @@
 import { Prisma, type Event, type OpenTransaction } from '../database/client.js';
 import type { EventLevel, EventType } from '../domain/event.js';
 import { newId } from '../domain/id.js';
+import { uuids } from './parameter.js';
 import { redacted } from './redacted.js';
 
 /** The session that an event belongs to: its run and conversation are the event's too. */
@@ -104,7 +105,7 @@ export function inserting(projectId: string, drafts: readonly Event[], source: S
       SELECT ${projectId}::uuid, ${source.position}, i.id, i.session_id, c.base + i.nth, ${source.runId},
         ${source.conversationId}, i.type, i.name, i.level, i.tool_name, ${filledData}, i.metadata, i.cause_id, i.dedupe_key,
         least(i.occurred_at, now()), ${sizeBytes}
-      FROM unnest(${drafts.map(({ id }) => id)}::uuid[], ${column(drafts, 'sessionId')}::uuid[],
+      FROM unnest(${uuids(drafts.map(({ id }) => id))}, ${column(drafts, 'sessionId')}::uuid[],
         ${column(drafts, 'runId')}::uuid[], ${column(drafts, 'conversationId')}::uuid[], ${ranks(drafts)}::int[],
         ${column(drafts, 'type')}::event_type[], ${column(drafts, 'name')}::text[],
         ${column(drafts, 'level')}::event_level[], ${column(drafts, 'toolName')}::text[], ${jsonColumn(data)}::jsonb[],
@@ -174,7 +175,7 @@ export async function writeLog(
   const [placed] = await db.$queryRawAndCommit<Placed[]>`
     WITH ${along ? Prisma.sql`along AS (${along.statement} RETURNING 1), ` : Prisma.empty}pulse AS MATERIALIZED (
       SELECT p.session_id, n.count
-      FROM unnest(${[...counts.keys()]}::uuid[], ${[...counts.values()]}::int[]) AS n (session_id, count)
+      FROM unnest(${uuids([...counts.keys()])}, ${[...counts.values()]}::int[]) AS n (session_id, count)
       JOIN pulses p ON p.project_id = ${projectId}::uuid AND p.session_id = n.session_id ${first}
       ORDER BY p.session_id FOR NO KEY UPDATE OF p
     ), counted AS (

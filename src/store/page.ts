@@ -156,13 +156,19 @@ function eventOf(line: Line): Event {
 /** A few of the fields: all that whoever asked for them looks at. */
 function partOf(fields: readonly EventField[]): (line: Line) => Event {
   const places = fields.map((field) => ({ field, isJson: EVENTS.isJson(field) }));
+  const sizeAt = fields.indexOf('sizeBytes');
   return (line) => {
     const part: Partial<Record<EventField, unknown>> = {};
     for (const [index, { field, isJson }] of places.entries()) {
-      part[field] = isJson ? new JsonText(line[index] as string) : line[index];
+      part[field] = isJson ? jsonOf(line[index] as string, Number(line[sizeAt])) : line[index];
     }
     return part as Event;
   };
+}
+
+/** PostgreSQL writes numbers out, and 1e308 with all its digits: what has grown by that is read, and written as it came. */
+function jsonOf(text: string, sizeBytes: number): unknown {
+  return text.length > 2 * sizeBytes ? JSON.parse(text) : new JsonText(text);
 }
 
 function fieldsFrom(wanted: readonly EventField[]): readonly EventField[] {

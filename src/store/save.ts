@@ -4,6 +4,7 @@ import { Prisma, type Event, type SavedState } from '../database/client.js';
 import { encodeId } from '../domain/id.js';
 import { SAVED_STATE_KEPT_SECONDS } from '../domain/savedState.js';
 import type { Subject } from './log.js';
+import { uuids } from './parameter.js';
 import { SAVED_STATES } from './row.js';
 import { withSaid, type Content, type DocumentField, type Save, type Saved } from './savedContent.js';
 import { serviceIn, type Store } from './store.js';
@@ -22,7 +23,7 @@ const FIELDS = Object.keys(COLUMNS) as DocumentField[];
  */
 export async function writeSaves(store: Store, projectId: string, saves: readonly Save[]): Promise<(Saved | null)[]> {
   const { recorded } = await transact(store, serviceIn(projectId), async (tx) => ({
-    recorded: await changeStates(tx, saves),
+    recorded: await changeStates(tx, saves, IS_STEADY),
   }));
   return recorded.map((each) => each && { savedState: each.savedState, position: each.event.position });
 }
@@ -32,9 +33,19 @@ interface Recorded {
   event: Event;
 }
 
-/** The same in a transaction that may have the sessions locked already. The states are written with its events. */
-export async function changeStates(tx: Transaction, saves: readonly Save[]): Promise<(Recorded | null)[]> {
-  const found = await lockStates(tx, saves);
+// What no save changes.
+const IS_STEADY = Prisma.sql`s.state IN ('WORKING', 'SUSPENDED')`;
+
+/**
+ * The same in a transaction that may have the sessions locked already, of all of them that are so. The states are written with
+ * its events.
+ */
+export async function changeStates(
+  tx: Transaction,
+  saves: readonly Save[],
+  which = Prisma.sql`true`,
+): Promise<(Recorded | null)[]> {
+  const found = await lockStates(tx, saves, which);
   const changes: Change[] = [];
   const recorded = saves.map((save): Recorded | null => {
     const row = found.get(save.sessionId);
@@ -83,13 +94,13 @@ const TOLD = Prisma.raw(
  * The states of those versions, by session, locked after their sessions: in one statement, which judges by what stands when it
  * has the locks. A session that is locked already is left out: one slow transaction holds up its own session's saves alone.
  */
-async function lockStates(tx: Transaction, saves: readonly Save[]): Promise<Map<string, Found>> {
+async function lockStates(tx: Transaction, saves: readonly Save[], which: Prisma.Sql): Promise<Map<string, Found>> {
   const rows = await tx.db.$queryRaw<Found[]>`
     SELECT ${SAVED_STATES.columns('t', SAVED_STATES.fieldsWithout(FIELDS))}, ${UNTOLD},
       s.run_id AS "runId", s.conversation_id AS "conversationId"
-    FROM unnest(${saves.map(({ sessionId }) => sessionId)}::uuid[], ${saves.map(({ version }) => version)}::int[],
+    FROM unnest(${uuids(saves.map(({ sessionId }) => sessionId))}, ${saves.map(({ version }) => version)}::int[],
       ${telling(saves.map(({ content }) => content.documents))}) AS i (session_id, version, ${TELLS})
-    JOIN sessions s ON s.project_id = ${tx.projectId}::uuid AND s.id = i.session_id AND s.state IN ('WORKING', 'SUSPENDED')
+    JOIN sessions s ON s.project_id = ${tx.projectId}::uuid AND s.id = i.session_id AND ${which}
     JOIN saved_states t ON t.project_id = s.project_id AND t.session_id = s.id
       AND t.status IN ('ACTIVE', 'SUSPENDED') AND t.version = i.version
     ORDER BY s.id FOR NO KEY UPDATE OF s SKIP LOCKED FOR NO KEY UPDATE OF t`;
@@ -129,7 +140,7 @@ function updating(tx: Transaction, changes: readonly Change[]): Prisma.Sql {
     UPDATE saved_states t SET version = i.version, mode = i.mode, current_phase = i.current_phase,
       current_step = i.current_step, updated_at = ${tx.now}, expires_at = i.expires_at, ${TOLD}
     FROM (SELECT ${Buffer.concat(texts)}::bytea AS texts) d CROSS JOIN unnest(
-      ${states.map(({ id }) => id)}::uuid[], ${states.map(({ version }) => version)}::int[],
+      ${uuids(states.map(({ id }) => id))}, ${states.map(({ version }) => version)}::int[],
       ${states.map(({ mode }) => mode)}::text[], ${states.map(({ currentPhase }) => currentPhase)}::text[],
       ${states.map(({ currentStep }) => currentStep)}::int[], ${states.map(({ expiresAt }) => expiresAt)}::timestamptz[],
       ${telling(changes.map(({ documents }) => documents))}, ${places})

@@ -22,6 +22,9 @@ const nameOf = (field: string): string => field.replaceAll(/[A-Z]/g, (letter) =>
 const columnOf = (field: string): string => `"${nameOf(field)}"`;
 const columnsOf = (fields: readonly string[]): Prisma.Sql => Prisma.raw(fields.map(columnOf).join(', '));
 
+const selected = (alias: string, fields: readonly string[], cast: (field: string) => string): Prisma.Sql =>
+  Prisma.raw(fields.map((field) => `${alias}.${columnOf(field)}${cast(field)} AS "${field}"`).join(', '));
+
 /** JSON has no integers of 64 bits; PostgreSQL reads them from texts. */
 const exactly = (_key: string, value: unknown): unknown => (typeof value === 'bigint' ? String(value) : value);
 
@@ -43,13 +46,12 @@ export class Table<Row extends object> {
 
   /** The select list that gives a row of the table known as `alias` the shape of its Prisma model, or of a part of it. */
   columns(alias: string, fields: readonly (keyof Row & string)[] = this.#fields): Prisma.Sql {
-    return Prisma.raw(fields.map((field) => `${alias}.${columnOf(field)} AS "${field}"`).join(', '));
+    return selected(alias, fields, () => '');
   }
 
   /** The same, with JSON as its text. */
   columnsOfText(alias: string, fields: readonly (keyof Row & string)[]): Prisma.Sql {
-    const cast = (field: string): string => (this.isJson(field) ? '::text' : '');
-    return Prisma.raw(fields.map((field) => `${alias}.${columnOf(field)}${cast(field)} AS "${field}"`).join(', '));
+    return selected(alias, fields, (field) => (this.isJson(field) ? '::text' : ''));
   }
 
   isJson(field: string): boolean {

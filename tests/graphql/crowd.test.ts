@@ -23,10 +23,10 @@ beforeAll(async () => {
   writer = await createStore({ database, bus: graphql.store.bus, log: pino({ level: 'silent' }) });
 });
 afterAll(async () => {
+  vi.useRealTimers();
   await writer.close();
   await writer.database.close();
   await graphql[Symbol.asyncDispose]();
-  vi.useRealTimers();
 });
 
 async function crowd(document: string): Promise<Watched[]> {

@@ -32,8 +32,8 @@ beforeAll(async () => {
   });
 });
 afterAll(async () => {
-  await app.close();
   vi.useRealTimers();
+  await app.close();
 });
 
 const CREATE = 'mutation { createApiKey(input: { name: "same", role: OBSERVER }) { secret } }';

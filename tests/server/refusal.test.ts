@@ -44,8 +44,8 @@ describe('of an address that guesses keys', () => {
     });
   });
   afterAll(async () => {
-    await app.close();
     vi.useRealTimers();
+    await app.close();
   });
 
   const ask = (credential: Credential, address: string) =>

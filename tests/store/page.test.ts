@@ -83,6 +83,19 @@ describe('a page of the log', () => {
     expect(found.every(({ data }) => (data as unknown) instanceof JsonText)).toBe(true);
   });
 
+  test('has JSON that is much longer as PostgreSQL writes it as the value that it is', async () => {
+    const other = await newCaller();
+    const data = { numbers: Array.from({ length: 50 }, () => 1e308) };
+    await transact(store, other, async (tx) => {
+      tx.record({ type: 'PROGRESS', data });
+      return {};
+    });
+
+    const { events: found } = await readLog(store, other.projectId, { after: 0n, first: 1, fields: ['data'] });
+
+    expect(found).toMatchObject([{ data }]);
+  });
+
   test('has every column of an event as a read by Prisma has it', async () => {
     const other = await newCaller();
     const { run } = await createRun(store, other, {});

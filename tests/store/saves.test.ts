@@ -1,12 +1,29 @@
 import { afterAll, describe, expect, test } from 'vitest';
 import { encodeId } from '../../src/domain/id.js';
+import { heartbeat } from '../../src/store/heartbeat.js';
+import { endSession } from '../../src/store/session.js';
 import { saveState, type SaveStateInput } from '../../src/store/savedState.js';
 import type { Caller, Session } from '../../src/store/store.js';
+import { race } from '../support/race.js';
 import { openSaving } from '../support/saving.js';
 import { hold } from '../support/sql.js';
+import { typesOf } from '../support/store.js';
 
-const { url, store, statements, newCaller, start, log, save, statesOf, ...fixture } = await openSaving();
+const { url, store, statements, newCaller, start, read, log, save, statesOf, ...fixture } = await openSaving();
 afterAll(() => fixture[Symbol.asyncDispose]());
+
+test('a save of a zombie is kept, and revives nobody', async () => {
+  const me = await newCaller();
+  const session = await start(me);
+  await save(me, session);
+  await heartbeat(store, me, { sessionId: session.id, processAlive: false });
+
+  expect(await save(me, session, { expectedVersion: 1, currentStep: 2 })).toMatchObject({
+    version: 2,
+    currentStep: 2,
+  });
+  expect(await read(session)).toMatchObject({ state: 'ZOMBIE' });
+});
 
 describe('saves of many sessions at once', () => {
   const saved = (caller: Caller, { id: sessionId }: Session, input: Omit<SaveStateInput, 'sessionId'>) =>
@@ -43,6 +60,29 @@ describe('saves of many sessions at once', () => {
         sessionId: savedState.sessionId,
         data: { savedStateId: encodeId('SavedState', savedState.id), version: 2, mode: savedState.mode },
       });
+    }
+  });
+
+  test('that meet the ends of their sessions are saved before them, or refused', async () => {
+    const me = await newCaller();
+    const sessions = await Promise.all(Array.from({ length: 8 }, () => start(me)));
+    for (const session of sessions) await save(me, session);
+
+    const { won, lost } = await race<unknown>(
+      sessions.flatMap((session) => [
+        save(me, session, { expectedVersion: 1 }),
+        endSession(store, me, { sessionId: session.id, reason: 'FINISHED', outcome: 'SUCCESS' }),
+      ]),
+    );
+
+    expect(won.length + lost.length).toBe(2 * sessions.length);
+    for (const failure of lost) expect(failure).toMatchObject({ code: 'SESSION_ENDED' });
+    const events = await log(me);
+    for (const session of sessions) {
+      const types = typesOf(events.filter(({ sessionId }) => sessionId === session.id));
+      const [state] = await statesOf(session);
+      expect(types.filter((type) => type === 'STATE_SAVED')).toHaveLength(state!.version);
+      expect(types.lastIndexOf('STATE_SAVED')).toBeLessThan(types.indexOf('SESSION_ENDED'));
     }
   });
 

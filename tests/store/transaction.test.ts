@@ -50,6 +50,23 @@ describe('a transaction', () => {
     expect((await log(me)).map(({ position }) => position)).toEqual([1n, 2n, 3n, 4n]);
   });
 
+  test('changes all of several rows, or nothing', async () => {
+    const me = await newCaller();
+    const sessions = [await start(me), await start(me)];
+    const rename = (title: string, rows: number) =>
+      transact(store, me, async (tx) => {
+        for (const { id } of sessions) await lockSession(tx, id);
+        tx.changeAlong(Prisma.sql`UPDATE sessions SET title = ${title} WHERE project_id = ${me.projectId}::uuid`, rows);
+        tx.record({ type: 'PROGRESS' });
+        return {};
+      });
+
+    await expect(rename('one', 3)).rejects.toThrow(/division by zero/);
+    expect(await read(sessions[0]!)).toMatchObject({ title: null });
+    await rename('two', 2);
+    expect(await Promise.all(sessions.map(read))).toMatchObject([{ title: 'two' }, { title: 'two' }]);
+  });
+
   test('is announced after its commit, with the position by which it can be read', async () => {
     const me = await newCaller();
     const heard = await listen(me);
