@@ -2,7 +2,7 @@
 // for itself.
 import pg from 'pg';
 import { newId } from '../src/domain/id.js';
-import { createCheckpoint } from '../src/store/checkpoint.js';
+import { createCheckpoint, readCheckpoint } from '../src/store/checkpoint.js';
 import { saveState } from '../src/store/savedState.js';
 import { addAgents } from './agent.js';
 import type { Case, Side } from './case.js';
@@ -34,13 +34,17 @@ const WORK = work();
 interface Saver {
   setup(): Promise<void>;
   put(config: object, checkpoint: object, metadata: object, newVersions: object): Promise<unknown>;
+  getTuple(config: object): Promise<{ checkpoint: { channel_values: { work?: unknown } } } | undefined>;
 }
 interface Guest {
   readonly PostgresSaver: new (pool: pg.Pool, serializer: undefined, options: { schema: string }) => Saver;
 }
 
-/** Puts the work as the next checkpoint of a thread of the worker's own, as a graph does at each step. */
-async function langGraph({ databaseUrl, seconds }: Place): Promise<{ side: Side; close: () => Promise<void> }> {
+/** Puts the work as the next checkpoint of a thread of the worker's own, as a graph does at each step, or gets the newest. */
+async function langGraph({
+  databaseUrl,
+  seconds,
+}: Place): Promise<{ put: Side; get: Side; close: () => Promise<void> }> {
   const folder = await installGuest('langgraph', PACKAGES);
   const { PostgresSaver } = await importGuest<Guest>(folder, '@langchain/langgraph-checkpoint-postgres');
   const pool = new pg.Pool({ connectionString: databaseUrl, max: AT_ONCE });
@@ -52,7 +56,7 @@ async function langGraph({ databaseUrl, seconds }: Place): Promise<{ side: Side;
     id: undefined as string | undefined,
     step: 0,
   }));
-  const side = throughput(seconds, async (worker) => {
+  const put = throughput(seconds, async (worker) => {
     const at = part(last, worker);
     const [config, id] = [{ configurable: { thread_id: at.thread, checkpoint_ns: '', checkpoint_id: at.id } }, newId()];
     const versions = { work: ++at.step };
@@ -67,7 +71,11 @@ async function langGraph({ databaseUrl, seconds }: Place): Promise<{ side: Side;
     await saver.put(config, checkpoint, { source: 'loop', step: at.step, parents: {} }, versions);
     at.id = id;
   });
-  return { side, close: () => pool.end() };
+  const get = throughput(seconds, async (worker) => {
+    const found = await saver.getTuple({ configurable: { thread_id: part(last, worker).thread, checkpoint_ns: '' } });
+    if (!found?.checkpoint.channel_values.work) throw new Error('a checkpoint came without its work');
+  });
+  return { put, get, close: () => pool.end() };
 }
 
 type Keep = (both: Both, projectId: string, ids: readonly string[]) => (worker: number) => Promise<unknown>;
@@ -86,7 +94,7 @@ const kept = (name: string, keep: Keep): Case => ({
     const ids = await addAgents(databaseUrl, { projectId, count: AT_ONCE });
     return {
       ours: throughput(seconds, keep(both, projectId, ids)),
-      theirs: theirs.side,
+      theirs: theirs.put,
       async close() {
         await both.close();
         await theirs.close();
@@ -104,9 +112,45 @@ const saved = kept('saveState', ({ store }, projectId, ids) => {
   };
 });
 
-const taken = kept('createCheckpoint', ({ store }, projectId, ids) => (worker) => {
-  const input = { sessionId: part(ids, worker), type: 'AUTOMATIC', trigger: 'STEP_COMPLETE', workState: WORK } as const;
-  return createCheckpoint(store, callerIn(projectId), input);
-});
+const take =
+  ({ store }: Pick<Both, 'store'>, projectId: string, ids: readonly string[]) =>
+  (worker: number) => {
+    const input = {
+      sessionId: part(ids, worker),
+      type: 'AUTOMATIC',
+      trigger: 'STEP_COMPLETE',
+      workState: WORK,
+    } as const;
+    return createCheckpoint(store, callerIn(projectId), input);
+  };
+const taken = kept('createCheckpoint', take);
 
-export const checkpointCases: readonly Case[] = [saved, taken];
+/** For information: no mark. */
+const read: Case = {
+  name: 'a checkpoint of 64 KiB, read by the store',
+  against: 'LangGraph’s checkpointer for PostgreSQL, getTuple',
+  unit: 'reads/s',
+  better: 'higher',
+  mark: 0,
+  async sides(place) {
+    const { databaseUrl, samples, seconds } = place;
+    const projectId = samples.project.id;
+    const theirs = await langGraph(place);
+    await theirs.put();
+    const { store, close } = await openBoth(databaseUrl);
+    const ids = await addAgents(databaseUrl, { projectId, count: AT_ONCE });
+    const checkpoints = await Promise.all(ids.map((_, worker) => take({ store }, projectId, ids)(worker)));
+    return {
+      ours: throughput(seconds, (worker) =>
+        readCheckpoint(store.database.reader, projectId, part(checkpoints, worker).checkpoint.id),
+      ),
+      theirs: theirs.get,
+      async close() {
+        await close();
+        await theirs.close();
+      },
+    };
+  },
+};
+
+export const checkpointCases: readonly Case[] = [saved, taken, read];
