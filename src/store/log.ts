@@ -105,7 +105,7 @@ export function inserting(projectId: string, drafts: readonly Event[], source: S
       SELECT ${projectId}::uuid, ${source.position}, i.id, i.session_id, c.base + i.nth, ${source.runId},
         ${source.conversationId}, i.type, i.name, i.level, i.tool_name, ${filledData}, i.metadata, i.cause_id, i.dedupe_key,
         least(i.occurred_at, now()), ${sizeBytes}
-      FROM unnest(${drafts.map(({ id }) => id)}::uuid[], ${column(drafts, 'sessionId')}::uuid[],
+      FROM unnest(${uuids(drafts.map(({ id }) => id))}, ${column(drafts, 'sessionId')}::uuid[],
         ${column(drafts, 'runId')}::uuid[], ${column(drafts, 'conversationId')}::uuid[], ${ranks(drafts)}::int[],
         ${column(drafts, 'type')}::event_type[], ${column(drafts, 'name')}::text[],
         ${column(drafts, 'level')}::event_level[], ${column(drafts, 'toolName')}::text[], ${jsonColumn(data)}::jsonb[],

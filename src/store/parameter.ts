@@ -1,7 +1,11 @@
 import { Prisma } from '../database/client.js';
 
+/** How long PostgreSQL supposes a list to be that it does not see. */
+const SUPPOSED = 10;
+
 /**
- * A list for `unnest`, or its text, of which PostgreSQL does not see how long it is while it plans: for lists that are shorter
- * than it supposes it would make another plan with each call, and come to the same.
+ * A list for `unnest`. Of a short one PostgreSQL does not see how long it is while it plans: it would make another plan with each
+ * call, and come to the same. Of a long one it has to, or it would join each with all.
  */
-export const uuids = (ids: readonly (string | null)[] | string): Prisma.Sql => Prisma.sql`(SELECT ${ids}::uuid[])`;
+export const uuids = (ids: readonly (string | null)[]): Prisma.Sql =>
+  ids.length > SUPPOSED ? Prisma.sql`${ids}::uuid[]` : Prisma.sql`(SELECT ${ids}::uuid[])`;
