@@ -8,7 +8,7 @@ import { addAgents } from './agent.js';
 import type { Case, Side } from './case.js';
 import { importGuest, installGuest } from './guest.js';
 import type { Place } from './place.js';
-import { AT_ONCE, callerIn, openBoth, part, throughput, type Both } from './store.js';
+import { AT_ONCE, callerIn, openBoth, part, throughput } from './store.js';
 
 const PACKAGES = {
   '@langchain/core': '1.2.13',
@@ -78,32 +78,38 @@ async function langGraph({
   return { put, get, close: () => pool.end() };
 }
 
-type Keep = (both: Both, projectId: string, ids: readonly string[]) => (worker: number) => Promise<unknown>;
+/** Both sides, and agents who each keep their work. */
+async function openAll(place: Place) {
+  const { databaseUrl, samples } = place;
+  const projectId = samples.project.id;
+  const theirs = await langGraph(place);
+  const { store, close } = await openBoth(databaseUrl);
+  const ids = await addAgents(databaseUrl, { projectId, count: AT_ONCE });
+  return {
+    agents: { store, projectId, ids },
+    theirs,
+    close: async () => {
+      await close();
+      await theirs.close();
+    },
+  };
+}
 
-const kept = (name: string, keep: Keep): Case => ({
+type Agents = Awaited<ReturnType<typeof openAll>>['agents'];
+
+const kept = (name: string, keep: (agents: Agents) => (worker: number) => Promise<unknown>): Case => ({
   name: `${name} of 64 KiB, the store`,
   against: 'LangGraph’s checkpointer for PostgreSQL, put',
   unit: 'saves/s',
   better: 'higher',
   mark: 1,
   async sides(place) {
-    const { databaseUrl, samples, seconds } = place;
-    const projectId = samples.project.id;
-    const theirs = await langGraph(place);
-    const both = await openBoth(databaseUrl);
-    const ids = await addAgents(databaseUrl, { projectId, count: AT_ONCE });
-    return {
-      ours: throughput(seconds, keep(both, projectId, ids)),
-      theirs: theirs.put,
-      async close() {
-        await both.close();
-        await theirs.close();
-      },
-    };
+    const { agents, theirs, close } = await openAll(place);
+    return { ours: throughput(place.seconds, keep(agents)), theirs: theirs.put, close };
   },
 });
 
-const saved = kept('saveState', ({ store }, projectId, ids) => {
+const saved = kept('saveState', ({ store, projectId, ids }) => {
   const versions = ids.map((): number | null => null);
   return async (worker) => {
     const input = { sessionId: part(ids, worker), expectedVersion: versions[worker] ?? null, contextVariables: WORK };
@@ -113,44 +119,28 @@ const saved = kept('saveState', ({ store }, projectId, ids) => {
 });
 
 const take =
-  ({ store }: Pick<Both, 'store'>, projectId: string, ids: readonly string[]) =>
+  ({ store, projectId, ids }: Agents) =>
   (worker: number) => {
-    const input = {
-      sessionId: part(ids, worker),
-      type: 'AUTOMATIC',
-      trigger: 'STEP_COMPLETE',
-      workState: WORK,
-    } as const;
-    return createCheckpoint(store, callerIn(projectId), input);
+    const work = { type: 'AUTOMATIC', trigger: 'STEP_COMPLETE', workState: WORK } as const;
+    return createCheckpoint(store, callerIn(projectId), { sessionId: part(ids, worker), ...work });
   };
 const taken = kept('createCheckpoint', take);
 
 /** For information: no mark. */
-const read: Case = {
+const got: Case = {
   name: 'a checkpoint of 64 KiB, read by the store',
   against: 'LangGraph’s checkpointer for PostgreSQL, getTuple',
   unit: 'reads/s',
   better: 'higher',
   mark: 0,
   async sides(place) {
-    const { databaseUrl, samples, seconds } = place;
-    const projectId = samples.project.id;
-    const theirs = await langGraph(place);
+    const { agents, theirs, close } = await openAll(place);
     await theirs.put();
-    const { store, close } = await openBoth(databaseUrl);
-    const ids = await addAgents(databaseUrl, { projectId, count: AT_ONCE });
-    const checkpoints = await Promise.all(ids.map((_, worker) => take({ store }, projectId, ids)(worker)));
-    return {
-      ours: throughput(seconds, (worker) =>
-        readCheckpoint(store.database.reader, projectId, part(checkpoints, worker).checkpoint.id),
-      ),
-      theirs: theirs.get,
-      async close() {
-        await close();
-        await theirs.close();
-      },
-    };
+    const checkpoints = await Promise.all(agents.ids.map((_, worker) => take(agents)(worker)));
+    const read = (worker: number) =>
+      readCheckpoint(agents.store.database.reader, agents.projectId, part(checkpoints, worker).checkpoint.id);
+    return { ours: throughput(place.seconds, read), theirs: theirs.get, close };
   },
 };
 
-export const checkpointCases: readonly Case[] = [saved, taken, read];
+export const checkpointCases: readonly Case[] = [saved, taken, got];

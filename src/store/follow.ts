@@ -19,6 +19,7 @@ const QUIET_MS = 10_000;
 
 /** What was read at once, as it is told. */
 interface Reading extends Pick<LogBatch, 'position' | 'caughtUp'> {
+  /** When, in ms. */
   readonly at: number;
   readonly batches: readonly LogBatch[];
 }
@@ -31,8 +32,8 @@ interface Following {
 
 /**
  * The log after a position, or from now on where `after` is null. The first batch comes at once, empty where there is
- * nothing to replay; every batch has at most 500 events and about 4 MiB. Where `fields` are given, nobody looks at others. Once it has begun it waits out a database that
- * fails.
+ * nothing to replay; every batch has at most 500 events and about 4 MiB. Where `fields` are given, nobody looks at others.
+ * Once it has begun it waits out a database that fails.
  * @throws ValidationError where `after` lies beyond the log's head.
  */
 export function followLog(

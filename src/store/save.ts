@@ -8,14 +8,11 @@ import { uuids } from './parameter.js';
 import { SAVED_STATES } from './row.js';
 import { withSaid, type Content, type DocumentField, type Save, type Saved } from './savedContent.js';
 import { serviceIn, type Store } from './store.js';
+import { nameOf } from './table.js';
 import { transact, type Transaction } from './transaction.js';
 
-const COLUMNS: Readonly<Record<DocumentField, string>> = {
-  conversationHistory: 'conversation_history',
-  contextVariables: 'context_variables',
-  planData: 'plan_data',
-};
-const FIELDS = Object.keys(COLUMNS) as DocumentField[];
+const FIELDS: readonly DocumentField[] = ['conversationHistory', 'contextVariables', 'planData'];
+const COLUMNS = FIELDS.map(nameOf);
 
 /**
  * Changes the states in one transaction, no two of one session. Null, and nothing of it is written, where there is more to a
@@ -75,19 +72,17 @@ type Found = SavedState & Pick<Subject, 'runId' | 'conversationId'>;
 /** Which documents each save brings, as columns; each named `tells_…` by `TELLS`. */
 const telling = (all: readonly Content['documents'][]): Prisma.Sql =>
   Prisma.join(FIELDS.map((field) => Prisma.sql`${all.map((documents) => documents[field] !== undefined)}::bool[]`));
-const TELLS = Prisma.raw(FIELDS.map((field) => `tells_${COLUMNS[field]}`).join(', '));
+const TELLS = Prisma.raw(COLUMNS.map((column) => `tells_${column}`).join(', '));
 const UNTOLD = Prisma.raw(
-  FIELDS.map((field) => `CASE WHEN NOT tells_${COLUMNS[field]} THEN t.${COLUMNS[field]} END AS "${field}"`).join(', '),
+  FIELDS.map((field) => `CASE WHEN NOT tells_${nameOf(field)} THEN t.${nameOf(field)} END AS "${field}"`).join(', '),
 );
 
-const PLACES = Prisma.raw(FIELDS.map((field) => `start_${COLUMNS[field]}, length_${COLUMNS[field]}`).join(', '));
+const PLACES = Prisma.raw(COLUMNS.map((column) => `start_${column}, length_${column}`).join(', '));
 const TOLD = Prisma.raw(
-  FIELDS.map((field) => COLUMNS[field])
-    .map((column) => {
-      const told = `convert_from(substring(d.texts FROM start_${column} FOR length_${column}), 'UTF8')::json`;
-      return `${column} = CASE WHEN tells_${column} THEN ${told} ELSE t.${column} END`;
-    })
-    .join(', '),
+  COLUMNS.map((column) => {
+    const told = `convert_from(substring(d.texts FROM start_${column} FOR length_${column}), 'UTF8')::json`;
+    return `${column} = CASE WHEN tells_${column} THEN ${told} ELSE t.${column} END`;
+  }).join(', '),
 );
 
 /**

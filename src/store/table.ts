@@ -18,7 +18,8 @@ type Changes<Row> = { readonly [Field in keyof Row]?: Given<Row>[Field] | Prisma
 /** What rows hold: null is none, of a list any one, an expression what it comes to. */
 type Where<Row> = { readonly [Field in keyof Row]?: Row[Field] | readonly Row[Field][] | Prisma.Sql | undefined };
 
-const nameOf = (field: string): string => field.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+/** The column of a field. */
+export const nameOf = (field: string): string => field.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 const columnOf = (field: string): string => `"${nameOf(field)}"`;
 const columnsOf = (fields: readonly string[]): Prisma.Sql => Prisma.raw(fields.map(columnOf).join(', '));
 

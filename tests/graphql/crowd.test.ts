@@ -3,8 +3,8 @@ import { pino } from 'pino';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { openDatabase } from '../../src/database/client.js';
 import { encodeId } from '../../src/domain/id.js';
-import { endSession } from '../../src/store/session.js';
 import { createStore } from '../../src/store/createStore.js';
+import { endSession } from '../../src/store/session.js';
 import type { Session, Store } from '../../src/store/store.js';
 import { openGraphql, type TestGraphql, type Watched } from '../support/graphql.js';
 

@@ -1,8 +1,8 @@
 import { afterAll, describe, expect, test } from 'vitest';
+import { createStore } from '../../src/store/createStore.js';
 import { endLocked, lockOpenSession, moveSession } from '../../src/store/lifecycle.js';
 import { purgeSessions } from '../../src/store/purge.js';
 import { createRun } from '../../src/store/run.js';
-import { createStore } from '../../src/store/createStore.js';
 import type { Session } from '../../src/store/store.js';
 import { transact } from '../../src/store/transaction.js';
 import { sweep } from '../../src/store/watchdog.js';

@@ -1,6 +1,6 @@
 import { afterAll, describe, expect, test } from 'vitest';
-import { createRun } from '../../src/store/run.js';
 import { createStore } from '../../src/store/createStore.js';
+import { createRun } from '../../src/store/run.js';
 import type { Session } from '../../src/store/store.js';
 import { many, numbered, openAppends } from '../support/appends.js';
 import { race } from '../support/race.js';

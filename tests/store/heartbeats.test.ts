@@ -1,11 +1,11 @@
 import { afterAll, describe, expect, test } from 'vitest';
 import type { Beat } from '../../src/bus/bus.js';
 import { newId } from '../../src/domain/id.js';
+import { createStore } from '../../src/store/createStore.js';
 import { appendEvents } from '../../src/store/event.js';
 import { heartbeat, heartbeats, type HeartbeatAnswer, type HeartbeatInput } from '../../src/store/heartbeat.js';
 import { endSession } from '../../src/store/session.js';
 import { sendSignal } from '../../src/store/signal.js';
-import { createStore } from '../../src/store/createStore.js';
 import type { Caller, Session } from '../../src/store/store.js';
 import { openRelay } from '../support/relay.js';
 import { openStore, typesOf } from '../support/store.js';

@@ -2,8 +2,8 @@ import { pino } from 'pino';
 import { describe, expect, test, vi } from 'vitest';
 import { memoryBus } from '../../src/bus/memory.js';
 import { openDatabase } from '../../src/database/client.js';
-import { followLog } from '../../src/store/follow.js';
 import { createStore } from '../../src/store/createStore.js';
+import { followLog } from '../../src/store/follow.js';
 import { openStore } from '../support/store.js';
 
 const HOUR_MS = 60 * 60 * 1000;

@@ -3,9 +3,9 @@ import { pino } from 'pino';
 import type { Bus } from '../../src/bus/bus.js';
 import { memoryBus } from '../../src/bus/memory.js';
 import { openDatabase, type Database, type Event, type Session } from '../../src/database/client.js';
+import { createStore } from '../../src/store/createStore.js';
 import { ensureProject } from '../../src/store/project.js';
 import { startSession, type StartSessionInput } from '../../src/store/session.js';
-import { createStore } from '../../src/store/createStore.js';
 import type { Caller, Store } from '../../src/store/store.js';
 import { createDatabase } from './postgres.js';
 
