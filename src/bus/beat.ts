@@ -5,8 +5,8 @@ import { Outbox } from './outbox.js';
 /** The newest beat of each session, by its id. */
 export type Newest = Map<string, Beat>;
 
-/** The newest of all these, by their sessions. */
-export function newestOf(beats: Iterable<Beat>, kept: Newest = new Map()): Newest {
+/** What is kept, with what is newer. */
+function newestOf(kept: Newest = new Map(), beats: readonly Beat[]): Newest {
   for (const beat of beats) {
     const other = kept.get(beat.sessionId);
     // ISO 8601 in UTC sorts as the instants do.
@@ -16,9 +16,9 @@ export function newestOf(beats: Iterable<Beat>, kept: Newest = new Map()): Newes
 }
 
 /** Holds the beats of each topic, the newest of each session, until they can be sent. */
-export function beatOutbox(send: (told: ReadonlyMap<string, Newest>) => Promise<void> | void): Outbox<Newest> {
-  return new Outbox({ send, merge: (kept, next) => newestOf(next.values(), kept) });
-}
+export const beatOutbox = (
+  send: (told: ReadonlyMap<string, Newest>) => Promise<void> | void,
+): Outbox<Newest, readonly Beat[]> => new Outbox({ send, merge: newestOf });
 
 // A message of the longest beats is about half a megabyte, one of ordinary ones a tenth of that.
 const BEATS_PER_MESSAGE = 100;

@@ -1,5 +1,5 @@
 import { Audience } from './audience.js';
-import { beatOutbox, newestOf } from './beat.js';
+import { beatOutbox } from './beat.js';
 import type { Beat, Bus, Hint } from './bus.js';
 import { Outbox } from './outbox.js';
 
@@ -11,7 +11,7 @@ export function memoryBus(): Bus {
     send(positions) {
       for (const [projectId, position] of positions) hintAudience.tell(projectId, position);
     },
-    merge: Math.max,
+    merge: (kept = 0, position) => Math.max(kept, position),
   });
   const beats = beatOutbox((told) => {
     for (const [projectId, newest] of told) beatAudience.tell(projectId, [...newest.values()]);
@@ -26,7 +26,7 @@ export function memoryBus(): Bus {
       return Promise.resolve(closed ? () => undefined : hintAudience.add(projectId, onHint));
     },
     tellBeats(projectId, told) {
-      if (!closed && beatAudience.has(projectId)) beats.put(projectId, newestOf(told));
+      if (!closed && beatAudience.has(projectId)) beats.put(projectId, told);
     },
     listenBeats(projectId, onBeats) {
       return Promise.resolve(closed ? () => undefined : beatAudience.add(projectId, onBeats));

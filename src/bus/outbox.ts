@@ -1,26 +1,25 @@
-interface Options<Value> {
+interface Options<Value, Told> {
   /** Must neither throw nor reject. */
   send: (values: ReadonlyMap<string, Value>) => Promise<void> | void;
-  /** What is kept of a topic's value when another one comes. */
-  merge: (kept: Value, next: Value) => Value;
+  /** What is kept of a topic when it is told something; nothing is kept of it before that. */
+  merge: (kept: Value | undefined, told: Told) => Value;
 }
 
 /**
  * Holds what is to be told of each topic until the end of the tick, and while `send` is busy: never more than `merge` keeps
  * of a topic, however long that takes. One `send` at a time.
  */
-export class Outbox<Value> {
-  readonly #options: Options<Value>;
+export class Outbox<Value, Told = Value> {
+  readonly #options: Options<Value, Told>;
   #values = new Map<string, Value>();
   #scheduled = false;
 
-  constructor(options: Options<Value>) {
+  constructor(options: Options<Value, Told>) {
     this.#options = options;
   }
 
-  put(topic: string, value: Value): void {
-    const kept = this.#values.get(topic);
-    this.#values.set(topic, kept === undefined ? value : this.#options.merge(kept, value));
+  put(topic: string, told: Told): void {
+    this.#values.set(topic, this.#options.merge(this.#values.get(topic), told));
     if (this.#scheduled) return;
     this.#scheduled = true;
     setImmediate(() => void this.#flush());

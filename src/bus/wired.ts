@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { Audience } from './audience.js';
-import { beatOutbox, decodeBeats, encodeBeats, newestOf } from './beat.js';
+import { beatOutbox, decodeBeats, encodeBeats } from './beat.js';
 import { beatTopicOf, topicOf, type Beat, type Bus, type Hint } from './bus.js';
 import { Outbox } from './outbox.js';
 import { reasonOf, type Wire, type WireEvents } from './wire.js';
@@ -57,7 +57,7 @@ export async function wiredBus({ connect, carrier, log }: Options): Promise<Bus>
     async send(positions) {
       await Promise.all(Array.from(positions, ([topic, position]) => publishHint(topic, position)));
     },
-    merge: Math.max,
+    merge: (kept = 0, position) => Math.max(kept, position),
   });
   // Whoever listens here hears of a beat without the wire, however slow that is or whether it is there at all.
   const beatsHere = beatOutbox((told) => {
@@ -160,8 +160,8 @@ export async function wiredBus({ connect, carrier, log }: Options): Promise<Bus>
     tellBeats(projectId, told) {
       if (state === 'closed') return;
       const topic = beatTopicOf(projectId);
-      if (beatAudience.has(topic)) beatsHere.put(topic, newestOf(told));
-      if (wire.isUp()) beatsElsewhere.put(topic, newestOf(told));
+      if (beatAudience.has(topic)) beatsHere.put(topic, told);
+      if (wire.isUp()) beatsElsewhere.put(topic, told);
     },
     listenBeats: (projectId, onBeats) => listen(beatAudience, beatTopicOf(projectId), onBeats),
     status: () => (state === 'ok' ? 'ok' : 'degraded'),

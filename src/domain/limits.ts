@@ -73,8 +73,7 @@ export class Issues {
 /** What PostgreSQL could not keep of a text, as the part of a sentence that follows "must not hold "; null where all is well. */
 export function unstorable(text: string): string | null {
   if (text.includes('\0')) return 'U+0000';
-  // With the flag u a whole pair is one code point, so that only halves are of the class Cs.
-  return /\p{Cs}/u.test(text) ? 'half a surrogate pair' : null;
+  return text.isWellFormed() ? null : 'half a surrogate pair';
 }
 
 function checkText(issues: Issues, path: string, text: string | Absent, maxCharacters: number): void {

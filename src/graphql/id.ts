@@ -26,11 +26,12 @@ export function decoded<Input extends object, Field extends keyof Input>(
   input: Input,
   types: Readonly<Record<Field, IdType>>,
 ): Input {
-  const uuids = Object.entries<IdType>(types).flatMap(([field, type]) => {
-    const ref: unknown = input[field as Field];
-    return typeof ref === 'string' ? [[field, uuidOf(type, ref)]] : [];
-  });
-  return { ...input, ...(Object.fromEntries(uuids) as Record<string, string>) };
+  const output = { ...input };
+  for (const field in types) {
+    const ref: unknown = input[field];
+    if (typeof ref === 'string') output[field] = uuidOf(types[field], ref) as Input[typeof field];
+  }
+  return output;
 }
 
 /**

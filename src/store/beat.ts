@@ -23,9 +23,6 @@ export interface Taken {
 /** The log tells of the context where it has moved by so much since it last told. */
 export const CONTEXT_STEP_PERCENT = 5;
 
-/** What is one session's. */
-export const keyOfSign = ({ projectId, sessionId }: Sign): string => `${projectId}/${sessionId}`;
-
 /** What two signs of one session come to: the later one, and what only the earlier one mentions. */
 export function foldSigns(earlier: Sign, later: Sign): Sign {
   return {
@@ -54,16 +51,16 @@ export async function takePlain(
     : Prisma.sql`${column('projectId')}::uuid[]`;
   // Rows that somebody else has locked are left out, since a statement that never waits is part of no deadlock, and one slow
   // transaction holds up no beats but its own session's. What it may lock is judged as it stands then, not as it was when
-  // the statement began: a verdict that was given meanwhile is seen. By its key the update finds also the row that somebody
-  // has just moved; by its place on the page, which costs less, it would not. The answers are one row, which costs a
-  // fraction of many, and say only what the signs do not.
+  // the statement began: a verdict that was given meanwhile is seen. By its place on the page, which costs less than by its
+  // key, a row is not found that somebody has moved since the statement began: that is seldom, and its sign goes alone. The
+  // answers are one row, which costs a fraction of many, and say only what the signs do not.
   const [answer] = await database.writer.$queryRaw<[Answer]>`
     WITH beaten AS (
       UPDATE pulses p SET last_heartbeat_at = now(), last_activity_at = now(), watched = true,
         context_percent = coalesce(i.context, p.context_percent),
         current_epic = coalesce(i.epic, p.current_epic), activity = coalesce(i.activity, p.activity)
       FROM (
-        SELECT i.*
+        SELECT i.*, p.ctid AS place
         FROM unnest(${projectIds}, ${sessionIds}::uuid[],
           ${column('contextPercent')}::float8[], ${column('currentEpic')}::text[], ${column('activity')}::text[])
           WITH ORDINALITY AS i (project_id, session_id, context, epic, activity, ordinal)
@@ -73,7 +70,7 @@ export async function takePlain(
           AND (i.epic IS NULL OR i.epic IS NOT DISTINCT FROM p.current_epic)
         FOR NO KEY UPDATE OF p SKIP LOCKED
       ) i
-      WHERE p.project_id = i.project_id AND p.session_id = i.session_id
+      WHERE p.ctid = i.place
       RETURNING i.ordinal, CASE WHEN i.context IS NULL THEN p.context_percent END AS context,
         CASE WHEN i.epic IS NULL THEN p.current_epic END AS epic, CASE WHEN i.activity IS NULL THEN p.activity END AS activity
     )
@@ -131,8 +128,12 @@ type Kept = readonly [
 ];
 const NOTHING_KEPT: Kept = [0, null, null, null];
 
-/** Values as PostgreSQL reads an array: as one text, which costs every layer between a fraction of what many values do. */
+/**
+ * Values as PostgreSQL reads an array: as one text, which costs every layer between a fraction of what many values do. Where
+ * all are null it is an empty one, which `unnest` fills up.
+ */
 function arrayOf(values: readonly (string | number | null)[]): string {
+  if (values.every((value) => value === null)) return '{}';
   const json = JSON.stringify(values).slice(1, -1);
   // Without an escape, both write alike.
   return `{${json.includes('\\') ? values.map(elementOf).join() : json}}`;

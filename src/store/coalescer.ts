@@ -3,7 +3,8 @@
 // fills a batch by itself goes beside another one.
 
 interface Options<Item, Answer> {
-  /** What has to be taken in the order in which it is put. */
+  /** What has to be taken in the order in which it is put: a key among those of one realm. */
+  realmOf: (item: Item) => string;
   keyOf: (item: Item) => string;
   /** What two items of one key come to, the later one last. */
   fold: (earlier: Item, later: Item) => Item;
@@ -43,6 +44,7 @@ class Call<Answer> {
 /** One item, or several of one key that were folded, with all who wait for its answer. */
 interface Entry<Item, Answer> {
   readonly key: string;
+  readonly realm: Realm<Item, Answer>;
   item: Item;
   goAlone: GoAlone<Item, Answer>;
   /** Whoever came last. */
@@ -51,6 +53,9 @@ interface Entry<Item, Answer> {
   /** What has come of its key since it is under way, and waits for that. */
   successor: Entry<Item, Answer> | null;
 }
+
+/** Of each key the one that comes first. Apart from others, so that no text has to be made of a realm and a key. */
+type Realm<Item, Answer> = Map<string, Entry<Item, Answer>>;
 
 interface Waiter<Answer> {
   readonly call: Call<Answer>;
@@ -61,9 +66,10 @@ interface Waiter<Answer> {
 /** Items of one key are taken in the order in which they were put, whatever way they go. */
 export class Coalescer<Item, Answer> {
   readonly #options: Options<Item, Answer>;
-  /** Of each key the one that comes first. */
-  readonly #entries = new Map<string, Entry<Item, Answer>>();
-  /** Those of them that are for the next batch. */
+  readonly #realms = new Map<string, Realm<Item, Answer>>();
+  /** How many keys are known, in all realms. */
+  #keys = 0;
+  /** Of those that come first, the ones that are for the next batch. */
   readonly #next: Entry<Item, Answer>[] = [];
   /** Those that have to go alone, and wait for that. */
   readonly #queue: Entry<Item, Answer>[] = [];
@@ -97,12 +103,13 @@ export class Coalescer<Item, Answer> {
 
   /** Resolves when all that was put is answered. */
   async close(): Promise<void> {
-    while (this.#entries.size > 0) await new Promise<void>((resolve) => this.#closing.push(resolve));
+    while (this.#keys > 0) await new Promise<void>((resolve) => this.#closing.push(resolve));
   }
 
   #add(item: Item, goAlone: GoAlone<Item, Answer>, call: Call<Answer>, index: number): void {
     const key = this.#options.keyOf(item);
-    const first = this.#entries.get(key);
+    const realm = this.#realmOf(item);
+    const first = realm.get(key);
     const waiting = first?.isUnderWay ? first.successor : first;
     if (waiting) {
       waiting.item = this.#options.fold(waiting.item, item);
@@ -111,13 +118,24 @@ export class Coalescer<Item, Answer> {
       return;
     }
     const waiter = { call, index, before: null };
-    const entry = { key, item, goAlone, waiter, isUnderWay: false, successor: null };
-    if (first) first.successor = entry;
-    else this.#advance(entry);
+    const entry = { key, realm, item, goAlone, waiter, isUnderWay: false, successor: null };
+    if (first) {
+      first.successor = entry;
+      return;
+    }
+    this.#keys += 1;
+    this.#advance(entry);
+  }
+
+  #realmOf(item: Item): Realm<Item, Answer> {
+    const name = this.#options.realmOf(item);
+    let realm = this.#realms.get(name);
+    if (!realm) this.#realms.set(name, (realm = new Map<string, Entry<Item, Answer>>()));
+    return realm;
   }
 
   #advance(entry: Entry<Item, Answer>): void {
-    this.#entries.set(entry.key, entry);
+    entry.realm.set(entry.key, entry);
     this.#next.push(entry);
   }
 
@@ -127,7 +145,7 @@ export class Coalescer<Item, Answer> {
       void this.#flush(this.#next.splice(0, batch));
     }
     for (const entry of this.#queue.splice(0, alone - this.#alone)) void this.#takeAlone(entry);
-    if (this.#entries.size === 0) for (const resolve of this.#closing.splice(0)) resolve();
+    if (this.#keys === 0) for (const resolve of this.#closing.splice(0)) resolve();
   }
 
   async #flush(entries: readonly Entry<Item, Answer>[]): Promise<void> {
@@ -156,9 +174,13 @@ export class Coalescer<Item, Answer> {
     this.#goOn();
   }
 
-  #settle({ key, waiter, successor }: Entry<Item, Answer>, outcome: PromiseSettledResult<Answer>): void {
+  #settle({ key, realm, waiter, successor }: Entry<Item, Answer>, outcome: PromiseSettledResult<Answer>): void {
     for (let each: Waiter<Answer> | null = waiter; each; each = each.before) each.call.settle(each.index, outcome);
-    if (successor) this.#advance(successor);
-    else this.#entries.delete(key);
+    if (successor) {
+      this.#advance(successor);
+      return;
+    }
+    realm.delete(key);
+    this.#keys -= 1;
   }
 }

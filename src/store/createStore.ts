@@ -1,5 +1,5 @@
 import { writePlain, type PlainAppend } from './append.js';
-import { foldSigns, keyOfSign, takePlain } from './beat.js';
+import { foldSigns, takePlain } from './beat.js';
 import { BeatBoard } from './beatBoard.js';
 import { openClock } from './clock.js';
 import { Coalescer } from './coalescer.js';
@@ -12,8 +12,8 @@ import type { Store } from './store.js';
 import { LogTail, type LogSource } from './tail.js';
 import { readVitals } from './vitals.js';
 
-// Milliseconds of the database's time, and small beside what a statement costs by itself.
-const BEATS_PER_STATEMENT = 500;
+// Milliseconds of the database's time, of which what a statement costs by itself is a small part.
+const BEATS_PER_STATEMENT = 1_000;
 // While the database takes one, this process makes the next.
 const BEAT_STATEMENTS_AT_ONCE = 3;
 // Half a pool of connections.
@@ -35,7 +35,8 @@ export async function createStore(source: LogSource, observer: Observer | null =
     appends: appends.of,
     saves: saves.of,
     beats: new Coalescer({
-      keyOf: keyOfSign,
+      realmOf: ({ projectId }) => projectId,
+      keyOf: ({ sessionId }) => sessionId,
       fold: foldSigns,
       flush(signs) {
         observer?.beaten(signs.length);

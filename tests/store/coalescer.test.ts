@@ -1,3 +1,4 @@
+import path from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { Coalescer } from '../../src/store/coalescer.js';
@@ -7,7 +8,7 @@ interface Item {
   text: string;
 }
 
-/** A coalescer whose work is done when the test says so; an item that begins with «x» has to go alone. */
+/** A coalescer whose work is done when the test says so; an item that begins with «x» has to go alone. Keys may name a realm: «r/a». */
 function open({ batch = 1_000, batches = 1, alone = 5, hold = false } = {}) {
   const begun: string[] = [];
   const ends = new Map<string, (failure?: Error) => void>();
@@ -25,7 +26,8 @@ function open({ batch = 1_000, batches = 1, alone = 5, hold = false } = {}) {
     return `${text} alone`;
   }
   const coalescer = new Coalescer<Item, string>({
-    keyOf: ({ key }) => key,
+    realmOf: ({ key }) => path.dirname(key),
+    keyOf: ({ key }) => path.basename(key),
     fold: (earlier, later) => ({ ...later, text: `${earlier.text}+${later.text}` }),
     async flush(items) {
       const texts = items.map(({ text }) => text);
@@ -74,6 +76,22 @@ describe('what is put together', () => {
       { value: 'a+more taken' },
     ]);
     expect(await putAll([])).toEqual([]);
+  });
+
+  test('is folded where realm and key are the same, and not where only the key is', async () => {
+    const { begun, putAll } = open();
+    const outcomes = await putAll([
+      ['r/a', 'one'],
+      ['s/a', 'another'],
+      ['r/a', 'more'],
+    ]);
+
+    expect(outcomes).toMatchObject([
+      { value: 'one+more taken' },
+      { value: 'another taken' },
+      { value: 'one+more taken' },
+    ]);
+    expect(begun).toEqual(['flush: one+more', 'flush: another']);
   });
 
   test('is refused together where its batch fails, and nothing else', async () => {
