@@ -26,6 +26,14 @@ const HEARING = `
   INSERT INTO watchdog (id, hearing_since) VALUES (1, now() - interval '1 day')
   ON CONFLICT (id) DO UPDATE SET ticked_at = now(), hearing_since = now() - interval '1 day'`;
 
+// The silent ones as they were before the last verdict on them.
+const UNJUDGED = `
+  WITH judged AS (
+    UPDATE sessions SET state = 'WORKING', stalled_since = NULL, escalation_level = NULL, evidence = NULL
+    WHERE state = 'STALLED' RETURNING project_id, id
+  )
+  UPDATE pulses p SET steady = true FROM judged j WHERE p.project_id = j.project_id AND p.session_id = j.id`;
+
 /** All but the silent ones are never due in the time that this takes. */
 async function openWatched({ databaseUrl, sizes }: Place) {
   const name = `watchdog_${sizes.sessions}`;
@@ -36,13 +44,17 @@ async function openWatched({ databaseUrl, sizes }: Place) {
   const projectId = String(project?.id);
   const silent = sizes.sessions * SILENT;
   await addAgents(url, { projectId, count: sizes.sessions - silent, stallAfterSeconds: 86_400 });
+  await addAgents(url, {
+    ...{ projectId, count: silent, stallAfterSeconds: STALL_AFTER_SECONDS },
+    silentForSeconds: 2 * STALL_AFTER_SECONDS,
+  });
   const both = await openBoth(url);
   return {
     ...both,
     silent,
-    silence: async (): Promise<void> => {
-      const agents = { projectId, count: silent, stallAfterSeconds: STALL_AFTER_SECONDS };
-      await addAgents(url, { ...agents, silentForSeconds: 2 * STALL_AFTER_SECONDS });
+    /** Has the silent ones still to be judged. */
+    forget: async (): Promise<void> => {
+      await query(url, UNJUDGED);
       await query(url, 'VACUUM (ANALYZE)');
     },
     hear: () => query(url, HEARING),
@@ -62,14 +74,14 @@ const tick = (due: boolean): Case => ({
   mark: 2,
   isAnew: due,
   async sides(place) {
-    const { store, bare, silent, silence, hear, close } = await openWatched(place);
+    const { store, bare, silent, forget, hear, close } = await openWatched(place);
     const look = async (): Promise<void> => {
       const swept = await sweep(store, { intervalMs: INTERVAL_MS });
       const expected = due ? silent : 0;
       if (swept?.verdicts !== expected) throw new Error(`${swept?.verdicts} verdicts, not ${expected}`);
     };
     const prepare = async (): Promise<void> => {
-      await silence();
+      await forget();
       await hear();
     };
     if (!due) {

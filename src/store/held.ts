@@ -5,6 +5,7 @@ import type { LifecycleState } from '../domain/session.js';
 import type { Evidence } from '../domain/verdict.js';
 import { entering, moveEvent, TOLD } from './lifecycle.js';
 import { draft, inserting, type NewEvent } from './log.js';
+import { uuids } from './parameter.js';
 import { retrying } from './retry.js';
 import type { Store } from './store.js';
 import type { Found } from './suspect.js';
@@ -37,11 +38,12 @@ export const eventOfMove = ({ session, action, to, evidence }: Move): NewEvent =
  */
 export async function moveHeld(store: Store, projectId: string, moves: readonly Move[]): Promise<string[]> {
   if (moves.length === 0) return [];
-  const events = moves.map((move) => draft(projectId, eventOfMove(move)));
   const [{ ids, position }] = await retrying(store, () =>
     store.database.writer.$transaction(
       async (db) => {
-        await db.$queryRaw`SELECT set_config('statement_timeout', ${`${VERDICT_MAX_MS}`}, true)`;
+        const limited = db.$queryRaw`SELECT set_config('statement_timeout', ${`${VERDICT_MAX_MS}`}, true)`;
+        const events = moves.map((move) => draft(projectId, eventOfMove(move)));
+        await limited;
         return db.$queryRawAndCommit<[Ids[0] & { position: bigint | null }]>`
       WITH ${moveSuspects(projectId, moves)}, counted AS (
         UPDATE pulses p SET ${TOLD}, event_sequence = p.event_sequence + 1
@@ -90,13 +92,13 @@ export function holdSuspects<Due extends { session: Found }>(
   due: readonly Due[],
   what: (due: Due) => { next?: LifecycleState; evidence?: Evidence; level?: number },
 ): Prisma.Sql {
-  const given = due.map((each) => {
-    const { id, state, eventSequence, lastActivityAt } = each.session;
-    return { id, state, sequence: eventSequence, active: lastActivityAt, ...what(each) };
-  });
+  const told = due.map((each) => ({ ...each.session, ...what(each) }));
+  const column = (field: keyof (typeof told)[number]) => told.map((each) => each[field] ?? null);
   return Prisma.sql`given AS MATERIALIZED (
-      SELECT * FROM json_to_recordset(${JSON.stringify(given)}::json) AS g (id uuid, state lifecycle_state,
-        sequence bigint, active timestamptz, next lifecycle_state, level int, evidence jsonb)
+      SELECT * FROM unnest(${uuids(told.map(({ id }) => id))}, ${column('state')}::lifecycle_state[],
+        ${column('eventSequence')}::bigint[], ${column('lastActivityAt')}::timestamptz[],
+        ${column('next')}::lifecycle_state[], ${column('level')}::int[], ${column('evidence')}::jsonb[])
+        AS g (id, state, sequence, active, next, level, evidence)
     ), held AS MATERIALIZED (
       SELECT g.id, g.next, g.level, g.evidence FROM given g
       JOIN sessions s ON s.project_id = ${projectId}::uuid AND s.id = g.id AND s.state = g.state

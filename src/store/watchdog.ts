@@ -13,7 +13,7 @@ const STRETCH_MS = 2_000;
 // What a stretch has time for, and not too much to hold in memory.
 const AT_ONCE = 5_000;
 // Their rows, and at last the project's, are locked for as long as this takes: some 50 ms, for which a writer may wait.
-const TOGETHER = 250;
+const TOGETHER = 500;
 
 /** What a sweep did: suspects are those for whom something was due, verdicts the changes that it made. */
 export interface Sweep {

@@ -196,7 +196,7 @@ describe('verdicts that are given together', () => {
 
     expect(await look({ ...store, bus })).toEqual({ suspects: 603, verdicts: 603 });
 
-    expect(told.filter((id) => id === us.projectId)).toHaveLength(3);
+    expect(told.filter((id) => id === us.projectId)).toHaveLength(2);
     expect(told.filter((id) => id === others.projectId)).toHaveLength(1);
     for (const [me, count] of [
       [us, 600],
