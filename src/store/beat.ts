@@ -2,6 +2,7 @@
 import type { Beat, Bus } from '../bus/bus.js';
 import { Prisma, type Database } from '../database/client.js';
 import { unavailable } from './conflict.js';
+import { unlessEmpty } from './parameter.js';
 
 /** What a sign of life says: null is what it does not mention. */
 export interface Sign {
@@ -42,7 +43,7 @@ export async function takePlain(
   { database, bus }: { database: Database; bus: Bus },
   signs: readonly Sign[],
 ): Promise<(Taken | null)[]> {
-  const column = (field: keyof Sign) => arrayOf(signs.map((sign) => sign[field]));
+  const column = (field: keyof Sign) => unlessEmpty(signs.map((sign) => sign[field]));
   const sessionIds = column('sessionId');
   const first = signs[0]?.projectId;
   // Mostly all are of one project, which is then said once.
@@ -127,18 +128,3 @@ type Kept = readonly [
   activity: string | null,
 ];
 const NOTHING_KEPT: Kept = [0, null, null, null];
-
-/**
- * Values as PostgreSQL reads an array: as one text, which costs every layer between a fraction of what many values do. Where
- * all are null it is an empty one, which `unnest` fills up.
- */
-function arrayOf(values: readonly (string | number | null)[]): string {
-  if (values.every((value) => value === null)) return '{}';
-  const json = JSON.stringify(values).slice(1, -1);
-  // Without an escape, both write alike.
-  return `{${json.includes('\\') ? values.map(elementOf).join() : json}}`;
-}
-
-function elementOf(value: string | number | null): string {
-  return typeof value === 'string' ? `"${value.replaceAll(/["\\]/g, String.raw`\$&`)}"` : String(value);
-}

@@ -73,11 +73,14 @@ async function hear(
   for (const hearing of hearings) {
     if (!hearing.outcome) (disputed.get(hearing.input.sessionId) ?? plain).push(hearing);
   }
-  await Promise.all([
-    takeSigns(store, caller, plain),
-    ...Array.from(disputed.values(), (some) => takeInOrder(store, caller, some)),
-  ]);
-  return answered(store, caller, hearings);
+  const inOrder = Array.from(disputed.values(), (some) => takeInOrder(store, caller, some));
+  await takeSigns(store, caller, plain);
+  if (inOrder.length > 0) await Promise.all(inOrder);
+  const wanted = hearings.filter(({ outcome }) => outcome?.status === 'fulfilled' && outcome.value.isWanted);
+  if (wanted.length === 0) return hearings.map((hearing) => answered(hearing, []));
+  const ids = wanted.map(({ input }) => input.sessionId);
+  const pending = await pendingSignals(store.database.prisma, caller.projectId, { in: ids });
+  return hearings.map((hearing) => answered(hearing, pending));
 }
 
 async function takeSigns(store: Store, caller: Caller, hearings: readonly Hearing[]): Promise<void> {
@@ -128,23 +131,15 @@ function cleanText(text: string | null): string | null {
   return clean;
 }
 
-/** The outcomes with what is wanted of the sessions: one statement for all of whom something may be wanted. */
-async function answered(
-  { database }: Store,
-  { projectId }: Caller,
-  hearings: readonly Hearing[],
-): Promise<PromiseSettledResult<HeartbeatAnswer>[]> {
-  const wanted: string[] = [];
-  for (const { input, outcome } of hearings) {
-    if (outcome?.status === 'fulfilled' && outcome.value.isWanted) wanted.push(input.sessionId);
-  }
-  const pending = wanted.length > 0 ? await pendingSignals(database.prisma, projectId, { in: wanted }) : [];
-  return hearings.map(({ input: { sessionId }, outcome }) => {
-    if (!outcome) throw new Error('a heartbeat was neither taken nor refused');
-    if (outcome.status === 'rejected') return outcome;
-    const signals = pending.filter((signal) => signal.sessionId === sessionId);
-    const kinds = signals.map(({ kind }) => kind);
-    const recommendedAction = recommend(kinds, outcome.value.contextPercent);
-    return { status: 'fulfilled', value: { sessionId, recommendedAction, signals } };
-  });
+/** The outcome with what is wanted of the session, among all that is pending. */
+function answered(
+  { input: { sessionId }, outcome }: Hearing,
+  pending: readonly Signal[],
+): PromiseSettledResult<HeartbeatAnswer> {
+  if (!outcome) throw new Error('a heartbeat was neither taken nor refused');
+  if (outcome.status === 'rejected') return outcome;
+  const signals = pending.filter((signal) => signal.sessionId === sessionId);
+  const kinds = signals.map(({ kind }) => kind);
+  const recommendedAction = recommend(kinds, outcome.value.contextPercent);
+  return { status: 'fulfilled', value: { sessionId, recommendedAction, signals } };
 }

@@ -5,7 +5,7 @@ import type { LifecycleState } from '../domain/session.js';
 import type { Evidence } from '../domain/verdict.js';
 import { entering, moveEvent, TOLD } from './lifecycle.js';
 import { draft, inserting, type NewEvent } from './log.js';
-import { uuids } from './parameter.js';
+import { unlessEmpty, uuids } from './parameter.js';
 import { retrying } from './retry.js';
 import type { Store } from './store.js';
 import type { Found } from './suspect.js';
@@ -93,7 +93,7 @@ export function holdSuspects<Due extends { session: Found }>(
   what: (due: Due) => { next?: LifecycleState; evidence?: Evidence; level?: number },
 ): Prisma.Sql {
   const told = due.map((each) => ({ ...each.session, ...what(each) }));
-  const column = (field: keyof (typeof told)[number]) => told.map((each) => each[field] ?? null);
+  const column = (field: keyof (typeof told)[number]) => unlessEmpty(told.map((each) => each[field] ?? null));
   return Prisma.sql`given AS MATERIALIZED (
       SELECT * FROM unnest(${uuids(told.map(({ id }) => id))}, ${column('state')}::lifecycle_state[],
         ${column('eventSequence')}::bigint[], ${column('lastActivityAt')}::timestamptz[],

@@ -3,7 +3,7 @@
 import { Prisma, type Event, type OpenTransaction } from '../database/client.js';
 import type { EventLevel, EventType } from '../domain/event.js';
 import { newId } from '../domain/id.js';
-import { uuids } from './parameter.js';
+import { unlessEmpty, uuids } from './parameter.js';
 import { redacted } from './redacted.js';
 
 /** The session that an event belongs to: its run and conversation are the event's too. */
@@ -125,9 +125,6 @@ const times = (drafts: readonly Event[]) =>
   unlessEmpty(drafts.map(({ occurredAt }) => (isTold(occurredAt) ? occurredAt : null)));
 
 const isTold = (instant: Date): boolean => !Number.isNaN(instant.getTime());
-
-/** To `unnest`, what is missing at the end of a list is null. */
-const unlessEmpty = <T>(values: (T | null)[]): (T | null)[] => (values.some((value) => value !== null) ? values : []);
 
 /** For each draft, which of its session's it is, from 1 on. */
 function ranks(drafts: readonly Event[]): number[] {

@@ -9,3 +9,7 @@ const SUPPOSED = 10;
  */
 export const uuids = (ids: readonly (string | null)[]): Prisma.Sql =>
   ids.length > SUPPOSED ? Prisma.sql`${ids}::uuid[]` : Prisma.sql`(SELECT ${ids}::uuid[])`;
+
+/** A list for `unnest`, to which what is missing at the end of a list is null: nothing at all where all of it is. */
+export const unlessEmpty = <T>(values: (T | null)[]): (T | null)[] =>
+  values.some((value) => value !== null) ? values : [];
