@@ -5,7 +5,7 @@ import type { LifecycleState } from '../domain/session.js';
 import type { Evidence } from '../domain/verdict.js';
 import { entering, moveEvent, TOLD } from './lifecycle.js';
 import { draft, inserting, type NewEvent } from './log.js';
-import { unlessEmpty, uuids } from './parameter.js';
+import { jsonColumn, unlessEmpty, uuids } from './parameter.js';
 import { retrying } from './retry.js';
 import type { Store } from './store.js';
 import type { Found } from './suspect.js';
@@ -92,12 +92,17 @@ export function holdSuspects<Due extends { session: Found }>(
   due: readonly Due[],
   what: (due: Due) => { next?: LifecycleState; evidence?: Evidence; level?: number },
 ): Prisma.Sql {
-  const told = due.map((each) => ({ ...each.session, ...what(each) }));
-  const column = (field: keyof (typeof told)[number]) => unlessEmpty(told.map((each) => each[field] ?? null));
+  const sessions = due.map(({ session }) => session);
+  const told = due.map(what);
+  // All of them have evidence, or none.
+  const evidence = told.flatMap(({ evidence }) => (evidence ? JSON.stringify(evidence) : []));
   return Prisma.sql`given AS MATERIALIZED (
-      SELECT * FROM unnest(${uuids(told.map(({ id }) => id))}, ${column('state')}::lifecycle_state[],
-        ${column('eventSequence')}::bigint[], ${column('lastActivityAt')}::timestamptz[],
-        ${column('next')}::lifecycle_state[], ${column('level')}::int[], ${column('evidence')}::jsonb[])
+      SELECT * FROM unnest(${uuids(sessions.map(({ id }) => id))},
+        ${sessions.map(({ state }) => state)}::lifecycle_state[],
+        ${sessions.map(({ eventSequence }) => eventSequence)}::bigint[],
+        ${sessions.map(({ lastActivityAt }) => lastActivityAt.toISOString())}::timestamptz[],
+        ${unlessEmpty(told.map(({ next = null }) => next))}::lifecycle_state[],
+        ${unlessEmpty(told.map(({ level = null }) => level))}::int[], ${jsonColumn(evidence)}::jsonb[])
         AS g (id, state, sequence, active, next, level, evidence)
     ), held AS MATERIALIZED (
       SELECT g.id, g.next, g.level, g.evidence FROM given g

@@ -3,7 +3,7 @@
 import { Prisma, type Event, type OpenTransaction } from '../database/client.js';
 import type { EventLevel, EventType } from '../domain/event.js';
 import { newId } from '../domain/id.js';
-import { unlessEmpty, uuids } from './parameter.js';
+import { jsonColumn, unlessEmpty, uuids } from './parameter.js';
 import { redacted } from './redacted.js';
 
 /** The session that an event belongs to: its run and conversation are the event's too. */
@@ -135,9 +135,6 @@ function ranks(drafts: readonly Event[]): number[] {
     return rank;
   });
 }
-
-/** Texts of JSON hold no raw control characters, so that JSON escapes what PostgreSQL's arrays do, and alike. */
-const jsonColumn = (texts: readonly string[]): string => `{${JSON.stringify(texts).slice(1, -1)}}`;
 
 /** Completes a draft that was written: the earlier one of its own time and of `recordedAt` is when it happened. */
 export function complete(

@@ -13,3 +13,6 @@ export const uuids = (ids: readonly (string | null)[]): Prisma.Sql =>
 /** A list for `unnest`, to which what is missing at the end of a list is null: nothing at all where all of it is. */
 export const unlessEmpty = <T>(values: (T | null)[]): (T | null)[] =>
   values.some((value) => value !== null) ? values : [];
+
+/** A list of texts of JSON: they hold no raw control characters, so that JSON escapes what PostgreSQL's arrays do, and alike. */
+export const jsonColumn = (texts: readonly string[]): string => `{${JSON.stringify(texts).slice(1, -1)}}`;
