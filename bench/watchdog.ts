@@ -45,7 +45,9 @@ async function openWatched({ databaseUrl, sizes }: Place) {
   const silent = sizes.sessions * SILENT;
   await addAgents(url, { projectId, count: sizes.sessions - silent, stallAfterSeconds: 86_400 });
   await addAgents(url, {
-    ...{ projectId, count: silent, stallAfterSeconds: STALL_AFTER_SECONDS },
+    projectId,
+    count: silent,
+    stallAfterSeconds: STALL_AFTER_SECONDS,
     silentForSeconds: 2 * STALL_AFTER_SECONDS,
   });
   const both = await openBoth(url);
@@ -72,7 +74,6 @@ const tick = (due: boolean): Case => ({
   unit: 'ms',
   better: 'lower',
   mark: 2,
-  isAnew: due,
   async sides(place) {
     const { store, bare, silent, forget, hear, close } = await openWatched(place);
     const look = async (): Promise<void> => {

@@ -26,8 +26,9 @@ const TYPE_ID_LENGTH = 30;
 const ALPHABET = Array.from('0123456789abcdefghjkmnpqrstvwxyz');
 // Ten bits at a time: a uuid is 8 bits and six times 20, which are five hex digits and four characters alike.
 const PAIRS = ALPHABET.flatMap((high) => ALPHABET.map((low) => high + low));
-/** By the codes of the characters; what is none of the alphabet has a sixth bit. */
+/** Of what is none of the alphabet: a sixth bit. */
 const FOREIGN = 32;
+/** By the codes of the characters. */
 const VALUES = new Uint8Array(128).fill(FOREIGN);
 for (const [value, character] of ALPHABET.entries()) VALUES[character.charCodeAt(0)] = value;
 

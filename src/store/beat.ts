@@ -52,9 +52,9 @@ export async function takePlain(
     : Prisma.sql`${column('projectId')}::uuid[]`;
   // Rows that somebody else has locked are left out, since a statement that never waits is part of no deadlock, and one slow
   // transaction holds up no beats but its own session's. What it may lock is judged as it stands then, not as it was when
-  // the statement began: a verdict that was given meanwhile is seen. By its place on the page, which costs less than by its
-  // key, a row is not found that somebody has moved since the statement began: that is seldom, and its sign goes alone. The
-  // answers are one row, which costs a fraction of many, and say only what the signs do not.
+  // the statement began: a verdict that was given meanwhile is seen. Its place on the page leads to a row sooner than its key
+  // does, but not to one that was changed since the statement began: that is seldom, and its sign goes alone. The answers
+  // are one row, which costs a fraction of many, and say only what the signs do not.
   const [answer] = await database.writer.$queryRaw<[Answer]>`
     WITH beaten AS (
       UPDATE pulses p SET last_heartbeat_at = now(), last_activity_at = now(), watched = true,
@@ -71,7 +71,7 @@ export async function takePlain(
           AND (i.epic IS NULL OR i.epic IS NOT DISTINCT FROM p.current_epic)
         FOR NO KEY UPDATE OF p SKIP LOCKED
       ) i
-      WHERE p.ctid = i.place
+      WHERE p.ctid = i.place AND p.project_id = i.project_id AND p.session_id = i.session_id
       RETURNING i.ordinal, CASE WHEN i.context IS NULL THEN p.context_percent END AS context,
         CASE WHEN i.epic IS NULL THEN p.current_epic END AS epic, CASE WHEN i.activity IS NULL THEN p.activity END AS activity
     )

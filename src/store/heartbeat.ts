@@ -73,13 +73,12 @@ async function hear(
   for (const hearing of hearings) {
     if (!hearing.outcome) (disputed.get(hearing.input.sessionId) ?? plain).push(hearing);
   }
+  const taking = takeSigns(store, caller, plain);
   const inOrder = Array.from(disputed.values(), (some) => takeInOrder(store, caller, some));
-  await takeSigns(store, caller, plain);
-  if (inOrder.length > 0) await Promise.all(inOrder);
+  await (inOrder.length > 0 ? Promise.all([taking, ...inOrder]) : taking);
   const wanted = hearings.filter(({ outcome }) => outcome?.status === 'fulfilled' && outcome.value.isWanted);
-  if (wanted.length === 0) return hearings.map((hearing) => answered(hearing, []));
   const ids = wanted.map(({ input }) => input.sessionId);
-  const pending = await pendingSignals(store.database.prisma, caller.projectId, { in: ids });
+  const pending = ids.length > 0 ? await pendingSignals(store.database.prisma, caller.projectId, { in: ids }) : [];
   return hearings.map((hearing) => answered(hearing, pending));
 }
 

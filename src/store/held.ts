@@ -42,6 +42,7 @@ export async function moveHeld(store: Store, projectId: string, moves: readonly 
     store.database.writer.$transaction(
       async (db) => {
         const limited = db.$queryRaw`SELECT set_config('statement_timeout', ${`${VERDICT_MAX_MS}`}, true)`;
+        // The database answers while the events are made up.
         const events = moves.map((move) => draft(projectId, eventOfMove(move)));
         await limited;
         return db.$queryRawAndCommit<[Ids[0] & { position: bigint | null }]>`
@@ -93,16 +94,15 @@ export function holdSuspects<Due extends { session: Found }>(
   what: (due: Due) => { next?: LifecycleState; evidence?: Evidence; level?: number },
 ): Prisma.Sql {
   const sessions = due.map(({ session }) => session);
-  const told = due.map(what);
-  // All of them have evidence, or none.
-  const evidence = told.flatMap(({ evidence }) => (evidence ? JSON.stringify(evidence) : []));
+  const verdicts = due.map(what);
+  const evidence = verdicts.map(({ evidence }) => (evidence ? JSON.stringify(evidence) : null));
   return Prisma.sql`given AS MATERIALIZED (
       SELECT * FROM unnest(${uuids(sessions.map(({ id }) => id))},
         ${sessions.map(({ state }) => state)}::lifecycle_state[],
         ${sessions.map(({ eventSequence }) => eventSequence)}::bigint[],
         ${sessions.map(({ lastActivityAt }) => lastActivityAt.toISOString())}::timestamptz[],
-        ${unlessEmpty(told.map(({ next = null }) => next))}::lifecycle_state[],
-        ${unlessEmpty(told.map(({ level = null }) => level))}::int[], ${jsonColumn(evidence)}::jsonb[])
+        ${unlessEmpty(verdicts.map(({ next = null }) => next))}::lifecycle_state[],
+        ${unlessEmpty(verdicts.map(({ level = null }) => level))}::int[], ${jsonColumn(unlessEmpty(evidence))}::jsonb[])
         AS g (id, state, sequence, active, next, level, evidence)
     ), held AS MATERIALIZED (
       SELECT g.id, g.next, g.level, g.evidence FROM given g

@@ -15,4 +15,4 @@ export const unlessEmpty = <T>(values: (T | null)[]): (T | null)[] =>
   values.some((value) => value !== null) ? values : [];
 
 /** A list of texts of JSON: they hold no raw control characters, so that JSON escapes what PostgreSQL's arrays do, and alike. */
-export const jsonColumn = (texts: readonly string[]): string => `{${JSON.stringify(texts).slice(1, -1)}}`;
+export const jsonColumn = (texts: readonly (string | null)[]): string => `{${JSON.stringify(texts).slice(1, -1)}}`;
