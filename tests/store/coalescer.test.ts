@@ -8,7 +8,10 @@ interface Item {
   text: string;
 }
 
-/** A coalescer whose work is done when the test says so; an item that begins with «x» has to go alone. Keys may name a realm: «r/a». */
+/**
+ * A coalescer whose work is done when the test says so; an item that begins with «x» has to go alone. Keys may name a realm:
+ * «r/a».
+ */
 function open({ batch = 1_000, batches = 1, alone = 5, hold = false } = {}) {
   const begun: string[] = [];
   const ends = new Map<string, (failure?: Error) => void>();
