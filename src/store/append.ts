@@ -4,7 +4,7 @@
 import { Prisma, type Database, type Event } from '../database/client.js';
 import { isMisfit } from './conflict.js';
 import { complete, inserting } from './log.js';
-import { uuids } from './parameter.js';
+import { unseen, uuids } from './parameter.js';
 
 export interface PlainAppend {
   sessionId: string;
@@ -25,6 +25,7 @@ export async function writePlain(
   appends: readonly PlainAppend[],
 ): Promise<(bigint | null)[]> {
   const drafts = appends.flatMap(({ events }) => events);
+  const project = unseen(Prisma.sql`${projectId}::uuid`);
   // The sessions are locked first, as everybody does who decides by what their logs say. Those that are locked already are
   // left out: one slow transaction holds up its own session's appends, and no others. A pulse is judged as it stands when it
   // is locked: whoever moved the session meanwhile has told it. A key that somebody else has just brought is not seen here,
@@ -35,19 +36,19 @@ export async function writePlain(
       FROM unnest(${uuids(appends.map(({ sessionId }) => sessionId))}, ${appends.map(({ events }) => events.length)}::int[],
         ${appends.map(({ contextPercent }) => contextPercent)}::float8[])
         WITH ORDINALITY AS a (session_id, count, context, ordinal)
-      JOIN sessions s ON s.project_id = ${projectId}::uuid AND s.id = a.session_id ${unlessKnown(projectId, drafts)}
+      JOIN sessions s ON s.project_id = ${project} AND s.id = a.session_id ${unlessKnown(project, drafts)}
       ORDER BY s.id FOR NO KEY UPDATE OF s SKIP LOCKED
     ), counted AS (
       UPDATE pulses p SET event_sequence = p.event_sequence + s.count, watched = true, last_activity_at = now(),
         context_percent = coalesce(s.context, p.context_percent),
         recorded_context = coalesce(s.context, p.recorded_context)
-      FROM session s WHERE p.project_id = ${projectId}::uuid AND p.session_id = s.id AND p.steady
+      FROM session s WHERE p.project_id = ${project} AND p.session_id = s.id AND p.steady
       RETURNING s.*, p.event_sequence - s.count AS base
     ), total AS MATERIALIZED (
       SELECT sum(count) AS count FROM counted
     ), head AS (
       UPDATE projects p SET log_position = p.log_position + t.count FROM total t
-      WHERE p.id = ${projectId}::uuid AND t.count > 0
+      WHERE p.id = ${project} AND t.count > 0
       RETURNING p.log_position - t.count AS base
     ), called AS MATERIALIZED (
       SELECT c.*, (h.base + sum(c.count) OVER (ORDER BY c.ordinal) - c.count)::bigint AS head
@@ -91,12 +92,13 @@ const AS_ITS_SESSION = {
   from: Prisma.sql`JOIN called c ON c.id = i.session_id`,
 };
 
-function unlessKnown(projectId: string, drafts: readonly Event[]): Prisma.Sql {
+function unlessKnown(project: Prisma.Sql, drafts: readonly Event[]): Prisma.Sql {
   const keyed = drafts.filter(({ dedupeKey }) => dedupeKey !== null);
   if (keyed.length === 0) return Prisma.empty;
+  // Each key is looked up by itself, since nobody can tell the planner of a young log how long it is: it would read all of it.
   return Prisma.sql`AND NOT EXISTS (
         SELECT FROM unnest(${uuids(keyed.map(({ sessionId }) => sessionId))},
           ${keyed.map(({ dedupeKey }) => dedupeKey)}::text[]) AS k (session_id, dedupe_key)
-        JOIN events e ON e.project_id = ${projectId}::uuid AND e.session_id = k.session_id AND e.dedupe_key = k.dedupe_key
-        WHERE k.session_id = s.id)`;
+        WHERE k.session_id = s.id AND (SELECT true FROM events e
+          WHERE e.project_id = ${project} AND e.session_id = k.session_id AND e.dedupe_key = k.dedupe_key))`;
 }

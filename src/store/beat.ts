@@ -2,7 +2,7 @@
 import type { Beat, Bus } from '../bus/bus.js';
 import { Prisma, type Database } from '../database/client.js';
 import { unavailable } from './conflict.js';
-import { unlessEmpty } from './parameter.js';
+import { unlessEmpty, uuids } from './parameter.js';
 
 /** What a sign of life says: null is what it does not mention. */
 export interface Sign {
@@ -44,7 +44,7 @@ export async function takePlain(
   signs: readonly Sign[],
 ): Promise<(Taken | null)[]> {
   const column = (field: keyof Sign) => unlessEmpty(signs.map((sign) => sign[field]));
-  const sessionIds = column('sessionId');
+  const sessionIds = uuids(signs.map(({ sessionId }) => sessionId));
   const first = signs[0]?.projectId;
   // Mostly all are of one project, which is then said once.
   const projectIds = signs.every(({ projectId }) => projectId === first)
@@ -62,7 +62,7 @@ export async function takePlain(
         current_epic = coalesce(i.epic, p.current_epic), activity = coalesce(i.activity, p.activity)
       FROM (
         SELECT i.*, p.ctid AS place
-        FROM unnest(${projectIds}, ${sessionIds}::uuid[],
+        FROM unnest(${projectIds}, ${sessionIds},
           ${column('contextPercent')}::float8[], ${column('currentEpic')}::text[], ${column('activity')}::text[])
           WITH ORDINALITY AS i (project_id, session_id, context, epic, activity, ordinal)
         JOIN pulses p ON p.project_id = i.project_id AND p.session_id = i.session_id
@@ -79,7 +79,7 @@ export async function takePlain(
       (json_agg(json_build_array(ordinal, context, epic, activity))
         FILTER (WHERE num_nonnulls(context, epic, activity) > 0))::text AS "kept",
       (SELECT json_agg(DISTINCT w.session_id)::text FROM signals w
-        JOIN unnest(${projectIds}, ${sessionIds}::uuid[]) AS i (project_id, session_id)
+        JOIN unnest(${projectIds}, ${sessionIds}) AS i (project_id, session_id)
           ON w.project_id = i.project_id AND w.session_id = i.session_id
         WHERE w.acknowledged_at IS NULL AND w.cancelled_at IS NULL) AS "wanted"
     FROM beaten`.catch((error: unknown) => {

@@ -3,7 +3,7 @@
 import { Prisma, type Event, type OpenTransaction } from '../database/client.js';
 import type { EventLevel, EventType } from '../domain/event.js';
 import { newId } from '../domain/id.js';
-import { jsonColumn, unlessEmpty, uuids } from './parameter.js';
+import { jsonColumn, unlessEmpty, unseen, uuids } from './parameter.js';
 import { redacted } from './redacted.js';
 
 /** The session that an event belongs to: its run and conversation are the event's too. */
@@ -163,6 +163,7 @@ export async function writeLog(
   const first = along ? Prisma.sql`AND (SELECT 1 / (count(*) = ${along.rows})::int FROM along) = 1` : Prisma.empty;
 
   const counts = countBySession(events);
+  const project = unseen(Prisma.sql`${projectId}::uuid`);
 
   // Locks: the sessions' pulses by id, then the project, which therefore waits for nobody while it is held. Both updates
   // see the newest row, since each finds it through the lock that it waited for.
@@ -170,7 +171,7 @@ export async function writeLog(
     WITH ${along ? Prisma.sql`along AS (${along.statement} RETURNING 1), ` : Prisma.empty}pulse AS MATERIALIZED (
       SELECT p.session_id, n.count
       FROM unnest(${uuids([...counts.keys()])}, ${[...counts.values()]}::int[]) AS n (session_id, count)
-      JOIN pulses p ON p.project_id = ${projectId}::uuid AND p.session_id = n.session_id ${first}
+      JOIN pulses p ON p.project_id = ${project} AND p.session_id = n.session_id ${first}
       ORDER BY p.session_id FOR NO KEY UPDATE OF p
     ), counted AS (
       UPDATE pulses p SET
@@ -178,15 +179,15 @@ export async function writeLog(
         watched = p.watched OR p.session_id = ANY (${[...alive]}::uuid[]),
         last_activity_at = CASE WHEN p.session_id = ANY (${[...alive]}::uuid[]) THEN now() ELSE p.last_activity_at END
       FROM pulse n
-      WHERE p.project_id = ${projectId}::uuid AND p.session_id = n.session_id
+      WHERE p.project_id = ${project} AND p.session_id = n.session_id
       RETURNING p.session_id, p.event_sequence - n.count AS base
     ), head AS (
       UPDATE projects SET log_position = log_position + ${events.length}
-      WHERE id = ${projectId}::uuid AND (SELECT count(*) FROM counted) >= 0
+      WHERE id = ${project} AND (SELECT count(*) FROM counted) >= 0
       RETURNING log_position - ${events.length} AS base
     ), remembered AS (
       INSERT INTO idempotency_keys (project_id, key, mutation, input_hash, answer, position)
-      SELECT ${projectId}::uuid, ${key}, ${mutation}, ${inputHash}, ${JSON.stringify(answer)}::jsonb,
+      SELECT ${project}, ${key}, ${mutation}, ${inputHash}, ${JSON.stringify(answer)}::jsonb,
         base + ${events.length}
       FROM head WHERE ${key}::text IS NOT NULL
     ), placed AS (

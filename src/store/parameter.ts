@@ -1,5 +1,11 @@
 import { Prisma } from '../database/client.js';
 
+/**
+ * A value that PostgreSQL does not see while it plans. Of a small project it would see how few rows are its, expect next to none,
+ * and make that plan anew with each call: to look at the indexes for it takes longer than most transactions do otherwise.
+ */
+export const unseen = (value: Prisma.Sql): Prisma.Sql => Prisma.sql`(SELECT ${value})`;
+
 /** How long PostgreSQL supposes a list to be that it does not see. */
 const SUPPOSED = 10;
 
@@ -8,7 +14,7 @@ const SUPPOSED = 10;
  * call, and come to the same. Of a long one it has to, or it would join each with all.
  */
 export const uuids = (ids: readonly (string | null)[]): Prisma.Sql =>
-  ids.length > SUPPOSED ? Prisma.sql`${ids}::uuid[]` : Prisma.sql`(SELECT ${ids}::uuid[])`;
+  ids.length > SUPPOSED ? Prisma.sql`${ids}::uuid[]` : unseen(Prisma.sql`${ids}::uuid[]`);
 
 /** A list for `unnest`, to which what is missing at the end of a list is null: nothing at all where all of it is. */
 export const unlessEmpty = <T>(values: (T | null)[]): (T | null)[] =>
