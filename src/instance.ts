@@ -21,6 +21,7 @@ import { ensureProject, findProject } from './store/project.js';
 import { expiryOf } from './workers/expiry.js';
 import { startLoop } from './workers/loop.js';
 import { retentionOf } from './workers/retention.js';
+import { statisticsOf } from './workers/statistics.js';
 import { watchdogOf } from './workers/watchdog.js';
 
 export interface InstanceOptions {
@@ -53,7 +54,7 @@ export async function startInstance(options: InstanceOptions): Promise<Instance>
       it.close(),
     );
     const store = opened.keep(await createStore({ database, bus, log }, metrics?.observer), (it) => it.close());
-    for (const chore of [watchdogOf(store, config), expiryOf(store), retentionOf(store, config)]) {
+    for (const chore of [watchdogOf(store, config), expiryOf(store), retentionOf(store, config), statisticsOf(store)]) {
       if (chore) opened.keep(startLoop(chore, log, store.observer), (stop) => stop());
     }
     const migrations = await migrationNames();
