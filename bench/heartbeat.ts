@@ -7,7 +7,9 @@ import type { Case, Side } from './case.js';
 import type { Place } from './place.js';
 import { AT_ONCE, callerIn, openBoth, part, throughput } from './store.js';
 
+// As many as ask for anything else here, all of whom wait for the same commit, and as many as keep the server busy meanwhile.
 const CONNECTIONS = 32;
+const MANY_CONNECTIONS = 128;
 const BEATS_PER_CALL = 500;
 const ONE = 'mutation ($input: HeartbeatInput!) { heartbeat(input: $input) { recommendedAction } }';
 const MANY =
@@ -15,23 +17,23 @@ const MANY =
 
 const said = { contextPercent: 50, activity: 'reading the failures' };
 
-const heartbeat: Case = {
-  name: 'heartbeat, one per request',
+const one = (name: string, connections: number): Case => ({
+  name,
   against: 'the trivial field of this server',
   unit: 'answers/s',
   better: 'higher',
   mark: 0.5,
   async sides({ url, databaseUrl, samples, caller, seconds, quick }) {
-    const ids = await addAgents(databaseUrl, { projectId: samples.project.id, count: quick ? 100 : 1_000 });
+    const ids = await addAgents(databaseUrl, { projectId: samples.project.id, count: quick ? 200 : 1_000 });
     const beats = ids.map((id) => bodyOf(ONE, { input: { sessionId: encodeId('Session', id), ...said } }));
     const trivial = bodyOf('{ __typename }');
     for (const body of [trivial, ...beats]) await askOnce(url, body);
     const ask = (bodies: string[]): Side => {
-      return () => caller.call({ url, bodies, connections: CONNECTIONS, seconds });
+      return () => caller.call({ url, bodies, connections, seconds });
     };
-    return { ours: ask(beats), theirs: ask(Array.from({ length: CONNECTIONS }, () => trivial)) };
+    return { ours: ask(beats), theirs: ask(Array.from({ length: connections }, () => trivial)) };
   },
-};
+});
 
 const beaten = new WeakMap<Place, string[][]>();
 
@@ -117,4 +119,9 @@ const byRequest = many('request', async ({ url, caller, seconds }, calls) => {
   return { side };
 });
 
-export const heartbeatCases: readonly Case[] = [heartbeat, byRequest, byStore];
+export const heartbeatCases: readonly Case[] = [
+  one('heartbeat, one per request', CONNECTIONS),
+  one(`heartbeat, one per request, of ${MANY_CONNECTIONS} at once`, MANY_CONNECTIONS),
+  byRequest,
+  byStore,
+];

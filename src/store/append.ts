@@ -95,7 +95,8 @@ const AS_ITS_SESSION = {
 function unlessKnown(project: Prisma.Sql, drafts: readonly Event[]): Prisma.Sql {
   const keyed = drafts.filter(({ dedupeKey }) => dedupeKey !== null);
   if (keyed.length === 0) return Prisma.empty;
-  // Each key is looked up by itself, since nobody can tell the planner of a young log how long it is: it would read all of it.
+  // Each key is looked up by itself, in an index that has it once: joined to a young log, of whose length nothing is known, all
+  // of them would be compared with all of it.
   return Prisma.sql`AND NOT EXISTS (
         SELECT FROM unnest(${uuids(keyed.map(({ sessionId }) => sessionId))},
           ${keyed.map(({ dedupeKey }) => dedupeKey)}::text[]) AS k (session_id, dedupe_key)

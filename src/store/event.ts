@@ -6,6 +6,7 @@ import { checkCount, EVENTS_MAX_PER_CALL, Issues } from '../domain/limits.js';
 import { replay } from '../domain/replay.js';
 import { lockSession, moveSession, refuseEnded } from './lifecycle.js';
 import { draft, type NewEvent, type Subject } from './log.js';
+import { uuids } from './parameter.js';
 import { EVENTS } from './row.js';
 import type { Caller, Store } from './store.js';
 import { transact, type Transaction } from './transaction.js';
@@ -132,7 +133,7 @@ async function requireCauses(tx: Transaction, events: readonly EventInput[]): Pr
   const causes = [...new Set(events.flatMap(({ causeId }) => causeId ?? []))];
   if (causes.length === 0) return;
   const found = await tx.db.$queryRaw<{ id: string }[]>`
-    SELECT id FROM events WHERE project_id = ${tx.projectId}::uuid AND id = ANY (${causes}::uuid[])`;
+    SELECT id FROM events WHERE project_id = ${tx.projectId}::uuid AND id = ANY (${uuids(causes)})`;
   const known = new Set(found.map(({ id }) => id));
   const missing = causes.find((id) => !known.has(id));
   if (missing) throw new NotFoundError({ kind: 'Event', ref: encodeId('Event', missing) });

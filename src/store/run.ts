@@ -111,7 +111,7 @@ export async function settleRuns(tx: Transaction, runIds: readonly string[]): Pr
   // Of two workers that end at once the second waits here, and then sees the first one's end.
   const locked = await tx.db.$queryRaw<Pick<Run, 'id' | 'workersFinishedAt'>[]>`
     SELECT r.id, r.workers_finished_at AS "workersFinishedAt" FROM runs r
-    WHERE r.project_id = ${tx.projectId}::uuid AND r.id = ANY (${uuids(runIds)}::uuid[]) ORDER BY r.id FOR NO KEY UPDATE`;
+    WHERE r.project_id = ${tx.projectId}::uuid AND r.id = ANY (${uuids(runIds)}) ORDER BY r.id FOR NO KEY UPDATE`;
   const going = locked.flatMap(({ id, workersFinishedAt }) => (workersFinishedAt ? [] : [id]));
   // Only at last: the session's successor, which joins the run in this transaction, is a worker too.
   if (going.length > 0) tx.atLast(`runs ${going.join()}`, () => finishWorkers(tx, going));
@@ -121,7 +121,7 @@ export async function settleRuns(tx: Transaction, runIds: readonly string[]): Pr
 async function finishWorkers(tx: Transaction, runIds: readonly string[]): Promise<void> {
   const finished = await tx.db.$queryRaw<Pick<Run, 'id'>[]>`
     UPDATE runs r SET workers_finished_at = now()
-    WHERE r.project_id = ${tx.projectId}::uuid AND r.id = ANY (${uuids(runIds)}::uuid[]) AND r.workers_finished_at IS NULL AND (
+    WHERE r.project_id = ${tx.projectId}::uuid AND r.id = ANY (${uuids(runIds)}) AND r.workers_finished_at IS NULL AND (
       SELECT coalesce(bool_and(s.state IN ('COMPLETED', 'ZOMBIE')), false) FROM sessions s
       WHERE s.project_id = r.project_id AND s.run_id = r.id
         AND (s.agent_name = r.coordinator_name) IS NOT TRUE AND s.chain_root_id IS DISTINCT FROM (

@@ -15,6 +15,19 @@ ALTER TABLE "approvals" ALTER COLUMN "project_id" SET (n_distinct = 1);
 ALTER TABLE "signals" ALTER COLUMN "project_id" SET (n_distinct = 1);
 ALTER TABLE "api_keys" ALTER COLUMN "project_id" SET (n_distinct = 1);
 
--- It is noted when PostgreSQL looks at a table.
-ANALYZE "conversations", "runs", "sessions", "pulses", "events", "idempotency_keys", "checkpoints", "commands", "saved_states",
-  "handoffs", "approvals", "signals", "api_keys";
+-- That has an effect from the next ANALYZE on. A table in which there is nothing is left as one of which nothing is known: as an
+-- empty one it would be planned to be read as a whole, until somebody looks again.
+DO $$
+DECLARE
+  name TEXT;
+  is_filled BOOLEAN;
+BEGIN
+  FOREACH name IN ARRAY ARRAY['conversations', 'runs', 'sessions', 'pulses', 'events', 'idempotency_keys', 'checkpoints', 'commands',
+    'saved_states', 'handoffs', 'approvals', 'signals', 'api_keys']
+  LOOP
+    EXECUTE format('SELECT EXISTS (SELECT FROM %I)', name) INTO is_filled;
+    IF is_filled THEN
+      EXECUTE format('ANALYZE %I', name);
+    END IF;
+  END LOOP;
+END $$;
