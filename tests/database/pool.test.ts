@@ -56,9 +56,11 @@ describe('a connection', () => {
     const database = openDatabase(own.url, { log });
     await database.writer.$transaction((db) => db.$queryRaw`SELECT 'a statement of its own'`);
 
-    await query(own.url, 'SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = $1', [
-      'lifeline',
-    ]);
+    await query(
+      own.url,
+      `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+       WHERE datname = current_database() AND application_name = 'lifeline'`,
+    );
 
     await expect.poll(() => lines.join('')).toContain('a database connection was lost');
     expect(lines.join('')).not.toMatch(/a statement of its own|lifeline_/);
