@@ -4,7 +4,7 @@
 import { Prisma, type Database, type Event } from '../database/client.js';
 import { isMisfit } from './conflict.js';
 import { complete, inserting } from './log.js';
-import { unseen, uuids } from './parameter.js';
+import { uuid, uuids } from './parameter.js';
 
 export interface PlainAppend {
   sessionId: string;
@@ -25,7 +25,7 @@ export async function writePlain(
   appends: readonly PlainAppend[],
 ): Promise<(bigint | null)[]> {
   const drafts = appends.flatMap(({ events }) => events);
-  const project = unseen(Prisma.sql`${projectId}::uuid`);
+  const project = uuid(projectId);
   // The sessions are locked first, as everybody does who decides by what their logs say. Those that are locked already are
   // left out: one slow transaction holds up its own session's appends, and no others. A pulse is judged as it stands when it
   // is locked: whoever moved the session meanwhile has told it. A key that somebody else has just brought is not seen here,

@@ -3,7 +3,7 @@
 import { Prisma, type Event, type OpenTransaction } from '../database/client.js';
 import type { EventLevel, EventType } from '../domain/event.js';
 import { newId } from '../domain/id.js';
-import { jsonColumn, unlessEmpty, unseen, uuids } from './parameter.js';
+import { jsonColumn, unlessEmpty, uuid, uuids } from './parameter.js';
 import { redacted } from './redacted.js';
 
 /** The session that an event belongs to: its run and conversation are the event's too. */
@@ -163,7 +163,7 @@ export async function writeLog(
   const first = along ? Prisma.sql`AND (SELECT 1 / (count(*) = ${along.rows})::int FROM along) = 1` : Prisma.empty;
 
   const counts = countBySession(events);
-  const project = unseen(Prisma.sql`${projectId}::uuid`);
+  const project = uuid(projectId);
 
   // Locks: the sessions' pulses by id, then the project, which therefore waits for nobody while it is held. Both updates
   // see the newest row, since each finds it through the lock that it waited for.

@@ -1,13 +1,16 @@
 import { Prisma } from '../database/client.js';
 
 /**
- * A value that PostgreSQL does not see while it plans, for statements that join tables by it. Of a small project it would see how
- * few rows are its, of a list how short it is, find a plan that is just for them always the better one, and make it with each
- * call: to look at the indexes for it takes longer than most transactions do otherwise.
+ * A value that PostgreSQL does not see while it plans. Of a small project it would see how few rows are its, of a list how short it
+ * is, find a plan that is just for them always the better one, and make it with each call: to look at the indexes for it takes
+ * longer than most transactions do otherwise.
  */
-export const unseen = (value: Prisma.Sql): Prisma.Sql => Prisma.sql`(SELECT ${value})`;
+const unseen = (value: Prisma.Sql): Prisma.Sql => Prisma.sql`(SELECT ${value})`;
 
-/** A list that is not seen either, for `unnest` and for `ANY`, to which a SELECT without the cast would be its rows. */
+/** An id, unseen, for statements that join tables by it. */
+export const uuid = (id: string): Prisma.Sql => unseen(Prisma.sql`${id}::uuid`);
+
+/** Ids, unseen, for `unnest` and for `ANY`, which would take a SELECT without the cast for a list of its rows. */
 export const uuids = (ids: readonly (string | null)[]): Prisma.Sql =>
   Prisma.sql`${unseen(Prisma.sql`${ids}::uuid[]`)}::uuid[]`;
 

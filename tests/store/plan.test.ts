@@ -138,6 +138,7 @@ test('every table says that it is planned for its largest project', async () => 
 
 test('a write in a large project beside many small ones reads no more than in a small one', async () => {
   const [large, small] = [await newCaller(), await newCaller()];
+  // In the order of an index, those of the large one come before what is written below.
   await query(
     url,
     `WITH p AS (INSERT INTO projects (id, slug, name) SELECT i, i, i FROM (
@@ -153,7 +154,6 @@ test('a write in a large project beside many small ones reads no more than in a 
      INSERT INTO pulses (project_id, session_id) SELECT project_id, id FROM s`,
     [large.projectId],
   );
-  // Those come before what is written below, in the order of an index.
   const write = async (me: Caller): Promise<void> => {
     const { id: sessionId } = await start(me);
     await appendEvents(store, me, { sessionId, events: [{ type: 'PROGRESS', level: 'INFO' }] });
